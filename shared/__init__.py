@@ -1,0 +1,1 @@
+"""What two services use and what knows no business word."""

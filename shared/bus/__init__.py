@@ -1,0 +1,99 @@
+"""The bus: one interface, two implementations that pass one behaviour suite (tests/bus/).
+
+`shared.bus.embedded` is a durable log in one SQLite file, for one machine. `shared.bus.kafka` is Apache Kafka.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+
+class Partition(NamedTuple):
+    topic: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What is to be published. Same key, same partition: order is kept per key."""
+
+    topic: str
+    key: str
+    value: bytes
+    headers: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What was polled."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: str
+    value: bytes
+    headers: Mapping[str, bytes]
+    timestamp_ms: int
+
+    @property
+    def at(self) -> Partition:
+        return Partition(self.topic, self.partition)
+
+
+class Consumer(Protocol):
+    """One member of a consumer group.
+
+    Invariants, without which events are lost or applied twice:
+    1. A batch that `poll` returned is in flight until `done` is called; a rebalance waits for that before it hands partitions on.
+    2. Offsets are committed explicitly, after the transaction that applied them; `commit` raises `OwnershipLost` when the
+       partitions went to another member meanwhile, which is not an error: the watermark in the database decides.
+    3. A new owner starts at the last committed offset, or at the oldest record there is.
+    """
+
+    async def poll(self, *, max_records: int, timeout_seconds: float) -> list[Record]:
+        """At most `max_records`, in offset order within each partition; empty after `timeout_seconds` without any."""
+        ...
+
+    async def commit(self, offsets: Mapping[Partition, int]) -> None:
+        """The next offset to read, per partition. Raises OwnershipLost."""
+        ...
+
+    def done(self) -> None:
+        """The batch in flight is finished, applied or not: partitions may go."""
+        ...
+
+    async def seek_to_committed(self) -> None:
+        """Read again from the committed offsets: what was polled and not applied comes again."""
+        ...
+
+    async def lag(self) -> dict[Partition, int]:
+        """Records not yet committed, per partition owned."""
+        ...
+
+    async def close(self) -> None:
+        """Leave the group."""
+        ...
+
+
+class Bus(Protocol):
+    async def start(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def create_topics(self, names: Sequence[str]) -> None:
+        """Idempotent."""
+        ...
+
+    async def publish(self, messages: Sequence[Message]) -> None:
+        """Returns when every message is durable (Kafka: all acks; embedded: fsync). Raises BusUnavailable, then any prefix may stand."""
+        ...
+
+    async def consumer(self, group: str, topics: Sequence[str]) -> Consumer: ...
+
+    async def ping(self) -> None:
+        """Raises BusUnavailable when the bus can not be reached."""
+        ...
+
+

@@ -1,0 +1,69 @@
+"""The only clock. Real time by default; the demo runs it faster, from a set start."""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+
+class Scale(NamedTuple):
+    """Simulated time: it stood at `start` when the real clock showed `since`, and runs `rate` times as fast."""
+
+    start: datetime
+    since: datetime
+    rate: float
+
+    def at(self, real: datetime) -> datetime:
+        return self.start + (real - self.since) * self.rate
+
+    def __str__(self) -> str:
+        return f"{self.start.isoformat()}/{self.since.isoformat()}/{self.rate}"
+
+    @classmethod
+    def parse(cls, text: str) -> Scale:
+        start, since, rate = text.split("/")
+        return cls(datetime.fromisoformat(start), datetime.fromisoformat(since), float(rate))
+
+
+# An environment variable and not a setting: every process of the demo has to inherit the same scale before it reads settings.
+SCALE_VARIABLE = "HOLDFAST_CLOCK"
+_scale = Scale.parse(os.environ[SCALE_VARIABLE]) if os.environ.get(SCALE_VARIABLE) else None
+
+
+def now() -> datetime:
+    """Business time, UTC: what quiet hours, recency and due times are counted in."""
+    real = datetime.now(UTC)
+    return _scale.at(real) if _scale else real
+
+
+def wall() -> datetime:
+    """Real time, UTC, whatever the scale: for freshness, leases and measured delays."""
+    return datetime.now(UTC)
+
+
+def monotonic() -> float:
+    """Seconds, for deadlines and durations."""
+    return time.monotonic()
+
+
+def parse(text: str) -> datetime:
+    """An ISO 8601 time as this system writes it."""
+    return datetime.fromisoformat(text)
+
+
+def month_of(moment: datetime) -> str:
+    """`2026-11`, in UTC."""
+    return moment.astimezone(UTC).strftime("%Y-%m")
+
+
+def months_before(month: str, count: int) -> str:
+    """The month `count` months before `month`."""
+    year, number = map(int, month.split("-"))
+    index = year * 12 + number - 1 - count
+    return f"{index // 12:04d}-{index % 12 + 1:02d}"
+
+
+def days_between(earlier: datetime, later: datetime) -> int:
+    return (later - earlier) // timedelta(days=1)

@@ -1,0 +1,237 @@
+"""What order entry reports: who the customers are and what they hold."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from shared.contracts import topics
+from shared.contracts.envelope import Currency, Id, Msisdn, Part, Payload, Word
+
+PaymentType = Literal["prepaid", "postpaid"]
+
+
+class Consent(Part):
+    """A marketing consent. What is not listed is not given."""
+
+    channel: Literal["call", "sms", "email", "push"]
+    granted: bool
+
+
+class CustomerAttributes(Part):
+    """What is known of a customer; an absent field says nothing."""
+
+    kind: Literal["person", "organisation"] | None = None
+    name: str | None = Field(default=None, min_length=1, max_length=200)
+    document: Id | None = Field(default=None, description="Kind and number of the real-name document, e.g. `id_card:3301...`")
+    language: Word | None = None
+    region: Word | None = None
+    visitor: bool | None = Field(default=None, description="Roams in from another region: scored apart")
+    employer_paid: bool | None = None
+    household: Id | None = None
+    corporate_account: Id | None = None
+    account_manager: Id | None = None
+    acquisition_channel: Word | None = None
+    acquisition_agent: Id | None = None
+    timezone: Word | None = Field(default=None, description="IANA name; quiet hours are kept in it")
+    do_not_contact: bool | None = None
+    consents: tuple[Consent, ...] | None = Field(default=None, max_length=8)
+
+
+class CustomerRegistered(CustomerAttributes, Payload):
+    """A customer was registered, with the accounts that bill them."""
+
+    type: ClassVar = "orders.customer_registered.v1"
+    topic: ClassVar = topics.ORDERS
+    about: ClassVar = ("customer",)
+    example: ClassVar[dict[str, Any]] = {
+        "kind": "person", "name": "Li Wei", "document": "id_card:330106198001010011", "language": "zh", "region": "hangzhou",
+        "household": "H-12", "acquisition_channel": "shop", "timezone": "Asia/Shanghai", "do_not_contact": False,
+        "consents": [{"channel": "call", "granted": True}, {"channel": "sms", "granted": True}], "accounts": ["A-1"],
+    }  # fmt: skip
+
+    accounts: tuple[Id, ...] = Field(default=(), max_length=100)
+
+
+class CustomerUpdated(CustomerAttributes, Payload):
+    """Attributes of a customer changed; what is absent stays as it was."""
+
+    type: ClassVar = "orders.customer_updated.v1"
+    topic: ClassVar = topics.ORDERS
+    about: ClassVar = ("customer", "account")
+    example: ClassVar[dict[str, Any]] = {"region": "ningbo", "consents": [{"channel": "call", "granted": False}]}
+
+
+class OnSubscription(Payload):
+    """Facts about one subscription of a customer."""
+
+    about: ClassVar = ("customer", "account", "msisdn")
+    subscription_id: Id
+
+
+class SubscriptionActivated(OnSubscription):
+    """A subscription started: from now on the number belongs to this customer."""
+
+    type: ClassVar = "orders.subscription_activated.v1"
+    topic: ClassVar = topics.ORDERS
+    about: ClassVar = ("customer", "account")
+    example: ClassVar[dict[str, Any]] = {
+        "subscription_id": "S-1", "msisdn": "8613800138000", "brand": "gotone", "brand_rank": 3, "plan": "gotone-128",
+        "payment_type": "postpaid", "contract_ends": "2027-12-31",
+    }  # fmt: skip
+
+    msisdn: Msisdn
+    brand: Word
+    brand_rank: int = Field(ge=0, le=100, description="A move to a lower rank is a brand downgrade")
+    plan: Word
+    payment_type: PaymentType
+    contract_ends: date | None = None
+
+
+class SubscriptionTerminated(OnSubscription):
+    """A subscription ended: from now on the number belongs to nobody."""
+
+    type: ClassVar = "orders.subscription_terminated.v1"
+    topic: ClassVar = topics.ORDERS
+    example: ClassVar[dict[str, Any]] = {"subscription_id": "S-1", "reason": "port_out"}
+
+    reason: Literal["port_out", "customer_request", "arrears", "fraud", "death", "other"]
+
+
+class PlanChanged(OnSubscription):
+    """The tariff plan changed."""
+
+    type: ClassVar = "orders.plan_changed.v1"
+    topic: ClassVar = topics.ORDERS
+    example: ClassVar[dict[str, Any]] = {"subscription_id": "S-1", "plan": "gotone-88"}
+
+    plan: Word
+
+
+class BrandChanged(OnSubscription):
+    """The subscription moved to another brand."""
+
+    type: ClassVar = "orders.brand_changed.v1"
+    topic: ClassVar = topics.ORDERS
+    example: ClassVar[dict[str, Any]] = {"subscription_id": "S-1", "brand": "easyown", "brand_rank": 1, "plan": "easyown-38"}
+
+    brand: Word
+    brand_rank: int = Field(ge=0, le=100)
+    plan: Word
+
+
+class ProductAdded(OnSubscription):
+    """A product was added."""
+
+    type: ClassVar = "orders.product_added.v1"
+    topic: ClassVar = topics.ORDERS
+    example: ClassVar[dict[str, Any]] = {"subscription_id": "S-1", "product": "video-pack", "price_minor": 1500, "currency": "CNY"}
+
+    product: Word
+    price_minor: int = Field(default=0, ge=0, le=10**12)
+    currency: Currency
+
+
+class ProductRemoved(OnSubscription):
+    """A product was taken off."""
+
+    type: ClassVar = "orders.product_removed.v1"
+    topic: ClassVar = topics.ORDERS
+    example: ClassVar[dict[str, Any]] = {"subscription_id": "S-1", "product": "video-pack"}
+
+    product: Word
+
+
+class ContractSigned(OnSubscription):
+    """A contract term was agreed."""
+
+    type: ClassVar = "orders.contract_signed.v1"
+    topic: ClassVar = topics.ORDERS
+    example: ClassVar[dict[str, Any]] = {"subscription_id": "S-1", "contract_ends": "2027-12-31"}
+
+    contract_ends: date
+
+
+class ContractRenewed(ContractSigned):
+    """A contract term was extended."""
+
+    type: ClassVar = "orders.contract_renewed.v1"
+    example: ClassVar[dict[str, Any]] = {"subscription_id": "S-1", "contract_ends": "2028-12-31"}
+
+
+class ContractExpiring(ContractSigned):
+    """A contract term is about to end."""
+
+    type: ClassVar = "orders.contract_expiring.v1"
+    example: ClassVar[dict[str, Any]] = {"subscription_id": "S-1", "contract_ends": "2026-12-31"}
+
+
+class Port(OnSubscription):
+    """A step of a number port."""
+
+    other_operator: Word
+
+
+class PortInRequested(Port):
+    """A number is to come to us from another operator."""
+
+    type: ClassVar = "orders.port_in_requested.v1"
+    topic: ClassVar = topics.ORDERS
+    example: ClassVar[dict[str, Any]] = {"subscription_id": "S-1", "other_operator": "rival"}
+
+
+class PortInCompleted(Port):
+    """A number came to us from another operator."""
+
+    type: ClassVar = "orders.port_in_completed.v1"
+    topic: ClassVar = topics.ORDERS
+    example: ClassVar[dict[str, Any]] = {"subscription_id": "S-1", "other_operator": "rival"}
+
+
+class PortOutRequested(Port):
+    """A number is to leave us for another operator."""
+
+    type: ClassVar = "orders.port_out_requested.v1"
+    topic: ClassVar = topics.ORDERS
+    example: ClassVar[dict[str, Any]] = {"subscription_id": "S-1", "other_operator": "rival"}
+
+
+class PortOutCompleted(Port):
+    """A number left us; the termination follows as an event of its own."""
+
+    type: ClassVar = "orders.port_out_completed.v1"
+    topic: ClassVar = topics.ORDERS
+    example: ClassVar[dict[str, Any]] = {"subscription_id": "S-1", "other_operator": "rival"}
+
+
+class CugMembershipChanged(OnSubscription):
+    """The subscription joined or left a closed user group."""
+
+    type: ClassVar = "orders.cug_membership_changed.v1"
+    topic: ClassVar = topics.ORDERS
+    example: ClassVar[dict[str, Any]] = {"subscription_id": "S-1", "cug": "CUG-7", "member": True}
+
+    cug: Id
+    member: bool
+
+
+PAYLOADS: tuple[type[Payload], ...] = (
+    CustomerRegistered,
+    CustomerUpdated,
+    SubscriptionActivated,
+    SubscriptionTerminated,
+    PlanChanged,
+    BrandChanged,
+    ProductAdded,
+    ProductRemoved,
+    ContractSigned,
+    ContractRenewed,
+    ContractExpiring,
+    PortInRequested,
+    PortInCompleted,
+    PortOutRequested,
+    PortOutCompleted,
+    CugMembershipChanged,
+)

@@ -1,0 +1,162 @@
+"""Every expected failure is a class with a code and an HTTP status.
+
+    HoldfastError
+      EventRejected      an event that can never be applied as it is: dead letter, or 422 over HTTP
+      RequestFailed      an HTTP request that is answered with a problem document
+      OwnershipLost      the bus gave the partitions to another member: not an error, the batch is theirs now
+
+The catalogue of codes is documented by what stands here; docs/errors.md is generated from it.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class HoldfastError(Exception):
+    """Base of every failure that this system expects."""
+
+    code: ClassVar[str] = "internal_error"
+    status: ClassVar[int] = 500
+    title: ClassVar[str] = "Something failed that should not have"
+
+    def __init__(self, detail: str = "", **extra: object) -> None:
+        super().__init__(detail or self.title)
+        self.detail = detail or self.title
+        self.extra = extra
+
+
+class EventRejected(HoldfastError):
+    code = "event_rejected"
+    status = 422
+    title = "The event can not be applied as it is"
+
+
+class EventTooLarge(EventRejected):
+    code = "event_too_large"
+    status = 413
+    title = "The event is larger than 1 MB"
+
+
+class MalformedJson(EventRejected):
+    code = "malformed_json"
+    status = 400
+    title = "The body is not JSON"
+
+
+class NotACloudEvent(EventRejected):
+    code = "not_a_cloudevent"
+    title = "Required CloudEvents 1.0 attributes are missing"
+
+
+class UnknownEventType(EventRejected):
+    code = "unknown_event_type"
+    title = "No contract has this event type"
+
+
+class UnsupportedEventVersion(EventRejected):
+    code = "unsupported_event_version"
+    title = "The event type is known, this version of it is not"
+
+
+class WrongTopic(EventRejected):
+    code = "wrong_topic"
+    title = "This event type does not belong to this topic"
+
+
+class InvalidEvent(EventRejected):
+    code = "invalid_event"
+    title = "The event breaks its contract"
+
+
+class EventTimeOutOfRange(EventRejected):
+    code = "event_time_out_of_range"
+    title = "The event lies too far in the future or in the past"
+
+
+class HandlerFailed(EventRejected):
+    code = "handler_failed"
+    status = 500
+    title = "Applying the event failed"
+
+
+class RequestFailed(HoldfastError):
+    code = "bad_request"
+    status = 400
+    title = "The request can not be answered"
+
+
+class InvalidRequest(RequestFailed):
+    code = "invalid_request"
+    status = 422
+    title = "The request breaks its contract"
+
+
+class BadCursor(RequestFailed):
+    code = "bad_cursor"
+    title = "The cursor is not one of ours"
+
+
+class NotFound(RequestFailed):
+    code = "not_found"
+    status = 404
+    title = "There is no such resource"
+
+
+class MethodNotAllowed(RequestFailed):
+    code = "method_not_allowed"
+    status = 405
+    title = "The resource does not have this method"
+
+
+class UnsupportedMediaType(RequestFailed):
+    code = "unsupported_media_type"
+    status = 415
+    title = "The content type is not one that this resource reads"
+
+
+class Conflict(RequestFailed):
+    code = "conflict"
+    status = 409
+    title = "The resource is not in a state that allows this"
+
+
+class IdempotencyKeyMissing(RequestFailed):
+    code = "idempotency_key_missing"
+    title = "This request needs an Idempotency-Key header"
+
+
+class IdempotencyKeyReused(RequestFailed):
+    code = "idempotency_key_reused"
+    status = 422
+    title = "The Idempotency-Key was used with another body"
+
+
+class TooManyRequests(RequestFailed):
+    code = "too_many_requests"
+    status = 429
+    title = "More is under way than is allowed: try again after Retry-After seconds"
+
+
+class Unavailable(RequestFailed):
+    code = "unavailable"
+    status = 503
+    title = "Something this needs is away; nothing was lost, try again"
+
+
+class BusUnavailable(Unavailable):
+    code = "bus_unavailable"
+    title = "The event bus can not be reached; nothing was lost, try again"
+
+
+class OwnershipLost(HoldfastError):
+    code = "ownership_lost"
+    title = "The partition belongs to another member now"
+
+
+def catalogue(root: type[HoldfastError] = HoldfastError) -> list[type[HoldfastError]]:
+    """Every error class below `root`, in the order of the source."""
+    found = [root]
+    for child in root.__subclasses__():
+        found += catalogue(child)
+    return found

@@ -1,0 +1,73 @@
+"""Settings from the environment, validated at start, with the fix in the message."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Service = Literal["customer", "segmentation", "retention", "gateway"]
+
+PORT_OFFSETS: dict[str, int] = {"gateway": 0, "customer": 1, "segmentation": 2, "retention": 3}
+
+_KAFKA = re.compile(r"^kafka://[^/,\s]+:\d+(,[^/,\s]+:\d+)*$")
+_POSTGRES = re.compile(r"^postgresql://[^\s]*\{service\}[^\s]*$")
+
+
+class Settings(BaseSettings):
+    """What every service reads. Environment variables carry the prefix `HOLDFAST_`."""
+
+    model_config = SettingsConfigDict(env_prefix="HOLDFAST_", extra="ignore", frozen=True)
+
+    data_dir: Path = Field(default=Path("data"), description="Folder of the embedded databases and bus")
+    bus: str = Field(default="embedded", description="`embedded`, or `kafka://host:port[,host:port]`")
+    database: str = Field(default="sqlite", description="`sqlite`, or `postgresql://{service}@host:port/{service}`; {service} is replaced by each service's name")
+    topic_prefix: str = Field(default="", pattern=r"^[a-zA-Z0-9._-]{0,100}$", description="Put before every topic name")
+    host: str = Field(default="127.0.0.1", description="Where the APIs listen")
+    port: Annotated[int, Field(ge=1, le=65532)] = Field(default=8000, description="The gateway's; customer, segmentation and retention take the next three")
+    customer_url: str | None = Field(default=None, description="Where the gateway finds the service, when not on this machine")
+    segmentation_url: str | None = Field(default=None, description="Where the gateway finds the service, when not on this machine")
+    retention_url: str | None = Field(default=None, description="Where the gateway finds the service, when not on this machine")
+    batch_records: int = Field(default=1000, ge=1, le=10_000, description="Records a worker takes into one transaction at most")
+    handler_failures_per_minute: int = Field(default=100, ge=1, le=100_000, description="Above it a worker stops instead of filling the dead letters")
+    metrics_port: int = Field(default=0, ge=0, le=65535, description="Where a worker serves /metrics; 0: nowhere")
+    log_format: Literal["console", "json"] = Field(default="console", description="How log lines are written")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="The least that is logged")
+
+    @field_validator("bus")
+    @classmethod
+    def _bus_is_known(cls, value: str) -> str:
+        if value != "embedded" and not _KAFKA.match(value):
+            raise ValueError("use `embedded` or `kafka://host:port[,host:port]`")
+        return value
+
+    @field_validator("database")
+    @classmethod
+    def _database_is_known(cls, value: str) -> str:
+        if value != "sqlite" and not _POSTGRES.match(value):
+            raise ValueError("use `sqlite` or `postgresql://{service}@host:port/{service}`: {service} has to stand in it, each service has a database of its own")
+        return value
+
+    def port_of(self, service: str) -> int:
+        return self.port + PORT_OFFSETS[service]
+
+    def url_of(self, service: str) -> str:
+        given = {"customer": self.customer_url, "segmentation": self.segmentation_url, "retention": self.retention_url}.get(service)
+        return given or f"http://{self.host}:{self.port_of(service)}"
+
+    def database_url(self, service: str) -> str:
+        if self.database == "sqlite":
+            return f"sqlite+aiosqlite:///{self.data_dir / service}.db"
+        return self.database.replace("{service}", service).replace("postgresql://", "postgresql+asyncpg://", 1)
+
+
+def load() -> Settings:
+    """The settings of this process. Ends it with one readable line per problem when they can not be used."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        lines = [f"  HOLDFAST_{'.'.join(map(str, one['loc'])).upper()}: {one['msg']}" for one in error.errors()]
+        raise SystemExit("The settings can not be used:\n" + "\n".join(lines)) from None
