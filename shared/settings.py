@@ -24,7 +24,7 @@ class Settings(BaseSettings):
 
     data_dir: Path = Field(default=Path("data"), description="Folder of the embedded databases and bus")
     bus: str = Field(default="embedded", description="`embedded`, or `kafka://host:port[,host:port]`")
-    database: str = Field(default="sqlite", description="`sqlite`, or `postgresql://{service}@host:port/{service}`; {service} is replaced by each service's name")
+    database: str = Field(default="sqlite", description="`sqlite`, or `postgresql://{service}@host:port/{service}`, {service} being each service's name")
     topic_prefix: str = Field(default="", pattern=r"^[a-zA-Z0-9._-]{0,100}$", description="Put before every topic name")
     host: str = Field(default="127.0.0.1", description="Where the APIs listen")
     port: Annotated[int, Field(ge=1, le=65532)] = Field(default=8000, description="The gateway's; customer, segmentation and retention take the next three")
@@ -48,7 +48,7 @@ class Settings(BaseSettings):
     @classmethod
     def _database_is_known(cls, value: str) -> str:
         if value != "sqlite" and not _POSTGRES.match(value):
-            raise ValueError("use `sqlite` or `postgresql://{service}@host:port/{service}`: {service} has to stand in it, each service has a database of its own")
+            raise ValueError("use `sqlite` or `postgresql://{service}@host:port/{service}`: {service} has to stand in it: each service has its own")
         return value
 
     def port_of(self, service: str) -> int:

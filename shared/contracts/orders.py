@@ -67,7 +67,6 @@ class CustomerUpdated(CustomerAttributes, Payload):
 class OnSubscription(Payload):
     """Facts about one subscription of a customer."""
 
-    about: ClassVar = ("customer", "account", "msisdn")
     subscription_id: Id
 
 
@@ -76,7 +75,7 @@ class SubscriptionActivated(OnSubscription):
 
     type: ClassVar = "orders.subscription_activated.v1"
     topic: ClassVar = topics.ORDERS
-    about: ClassVar = ("customer", "account")
+    about: ClassVar[tuple[str, ...]] = ("customer", "account")
     example: ClassVar[dict[str, Any]] = {
         "subscription_id": "S-1", "msisdn": "8613800138000", "brand": "gotone", "brand_rank": 3, "plan": "gotone-128",
         "payment_type": "postpaid", "contract_ends": "2027-12-31",

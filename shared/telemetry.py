@@ -1,0 +1,55 @@
+"""Logs and metrics. Log fields come from an allow-list: what is not on it does not leave the process, so no personal data can."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any
+
+import structlog
+from prometheus_client import Counter, Gauge, Histogram
+
+from shared.settings import Settings
+
+ALLOWED_FIELDS = frozenset(
+    {
+        "event", "level", "timestamp", "service", "role", "topic", "partition", "offset", "records", "code", "error", "error_class", "attempt",
+        "delay_seconds", "seconds", "status", "method", "route", "count", "port", "pid", "exit_code", "url", "group", "version", "customers", "exception",
+        "decision_id", "task_id", "alert_id", "request_id",
+    }
+)  # fmt: skip
+
+RECORDS = Counter("holdfast_records_total", "Records a worker finished, by outcome", ["service", "topic", "outcome"])
+BATCH_SECONDS = Histogram("holdfast_batch_seconds", "One polled batch, from decode to commit", ["service"])
+BATCH_FAILURES = Counter("holdfast_batch_failures_total", "Batches held and tried again", ["service", "error_class"])
+LAG = Gauge("holdfast_lag_records", "Records not yet applied", ["service", "topic"])
+OUTBOX = Gauge("holdfast_outbox_messages", "Messages waiting to be published", ["service"])
+PUBLISHED = Counter("holdfast_published_total", "Messages published from the outbox", ["service", "topic"])
+REQUESTS = Counter("holdfast_requests_total", "HTTP requests", ["service", "method", "route", "status"])
+REQUEST_SECONDS = Histogram("holdfast_request_seconds", "HTTP requests", ["service", "route"])
+
+
+def configure(settings: Settings, *, service: str, role: str) -> None:
+    renderer: Any = structlog.processors.JSONRenderer() if settings.log_format == "json" else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _only_allowed_fields,
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[settings.log_level.upper()]),
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+    )
+    structlog.contextvars.bind_contextvars(service=service, role=role)
+
+
+def logger() -> structlog.typing.FilteringBoundLogger:
+    bound: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+    return bound
+
+
+def _only_allowed_fields(_: Any, __: str, fields: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    return {name: value for name, value in fields.items() if name in ALLOWED_FIELDS or name == "exc_info"}

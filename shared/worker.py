@@ -1,0 +1,323 @@
+"""The worker of a service: one consumer loop and the outbox relay, supervised together.
+
+The life of one polled batch:
+1. Poll. The batch is in flight until `done`: a rebalance waits for it.
+2. Decode each record by its contract; what can not be decoded is set aside with the reason.
+3. One transaction: advance the watermarks (dropping what was applied before), run the handlers, bury the dead, fill the outbox.
+4. Commit the offsets, only now. A crash between the two delivers again, and the watermark drops it.
+5. Trouble that passes (database or bus away) holds the batch and tries it again, for ever, visible in readiness.
+6. A batch that fails otherwise is halved until the one record that fails alone is found: that one is buried. Past a rate
+   the worker stops instead, so that a bad release can not drain a topic into the dead letters.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import prometheus_client
+import sqlalchemy as sa
+
+from shared import clock, telemetry
+from shared.bus import Bus, Consumer, Partition, Record
+from shared.contracts.decoding import decode, peek_source
+from shared.contracts.envelope import Event, Payload
+from shared.database import Database, Instant, Transaction, insert_rows, is_transient
+from shared.errors import BusUnavailable, EventRejected, HandlerFailed, OwnershipLost
+from shared.inbox import REPLAY_HEADER, InboxTables, advance, bury
+from shared.outbox import Relay
+from shared.settings import Settings
+
+POLL_SECONDS = 0.5
+BEAT_SECONDS = 2.0
+FIRST_RETRY_SECONDS = 0.2
+LONGEST_RETRY_SECONDS = 15.0
+
+log = telemetry.logger()
+
+
+class TooManyFailures(Exception):
+    """Handlers fail faster than the rate that looks like single bad records."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One decoded event and the record that brought it."""
+
+    event: Event[Any]
+    record: Record
+    replayed: bool
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one transaction works on."""
+
+    tx: Transaction
+    deliveries: list[Delivery]
+    dead: list[tuple[Record, EventRejected]]
+    outcomes: Counter[str] = field(default_factory=Counter)
+
+
+Handler = Callable[[Batch, list[Delivery]], Awaitable[None]]
+Handlers = Mapping[type[Payload], Handler]
+AfterHandlers = Callable[[Batch], Awaitable[None]]
+
+
+def workers_table(metadata: sa.MetaData) -> sa.Table:
+    """One row per worker process: what the API's readiness says about it."""
+    return sa.Table(
+        "workers",
+        metadata,
+        sa.Column("name", sa.Text, primary_key=True),
+        sa.Column("state", sa.Text, nullable=False),
+        sa.Column("lag_records", sa.BigInteger, nullable=False),
+        sa.Column("beat_at", Instant, nullable=False),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSpec:
+    """What differs between the workers of the services."""
+
+    service: str
+    handlers: Handlers
+    tables: InboxTables
+    workers: sa.Table
+    after: AfterHandlers | None = None
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        return tuple(sorted({payload.topic for payload in self.handlers}))
+
+
+class Worker:
+    def __init__(self, spec: WorkerSpec, *, settings: Settings, database: Database, bus: Bus, name: str) -> None:
+        self._spec, self._settings, self._database, self._bus, self._name = spec, settings, database, bus, name
+        self._relay = Relay(service=spec.service, database=database, bus=bus, outbox=spec.tables.outbox)
+        self._failures: deque[float] = deque(maxlen=settings.handler_failures_per_minute)
+        self._state = "starting"
+        self._by_type = {payload.type: handler for payload, handler in spec.handlers.items()}
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until `stop`; raises what ends the process with an error."""
+        consumer = await self._open(stop)
+        if consumer is None:
+            return
+        tasks = [asyncio.create_task(step) for step in (self._consume(consumer, stop), self._relay.run(stop), self._beat(consumer, stop))]
+        try:
+            await _first_error(tasks)
+        finally:
+            stop.set()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await consumer.close()
+            log.info("worker_stopped")
+
+    async def _open(self, stop: asyncio.Event) -> Consumer | None:
+        """Join the group, waiting for a bus that is not there yet."""
+        delay = FIRST_RETRY_SECONDS
+        while not stop.is_set():
+            try:
+                return await self._bus.consumer(self._spec.service, self._spec.topics)
+            except BusUnavailable as error:
+                delay = await self._hold(error, delay, stop)
+        return None
+
+    async def _consume(self, consumer: Consumer, stop: asyncio.Event) -> None:
+        self._state = "running"
+        while not stop.is_set():
+            records = await self._poll(consumer, stop)
+            if not records:
+                continue
+            try:
+                if await self._apply_until_done(records, stop):
+                    await self._commit(consumer, records)
+                else:
+                    await consumer.seek_to_committed()
+            finally:
+                consumer.done()
+
+    async def _poll(self, consumer: Consumer, stop: asyncio.Event) -> list[Record]:
+        try:
+            records = await consumer.poll(max_records=self._settings.batch_records, timeout_seconds=POLL_SECONDS)
+        except BusUnavailable as error:
+            await self._hold(error, LONGEST_RETRY_SECONDS / 15, stop)
+            return []
+        self._state = "running"
+        return records
+
+    async def _commit(self, consumer: Consumer, records: Sequence[Record]) -> None:
+        """Failing to is never a loss: what was applied lies below the watermark when it comes again."""
+        offsets: dict[Partition, int] = {}
+        for record in records:
+            offsets[record.at] = max(offsets.get(record.at, 0), record.offset + 1)
+        try:
+            await consumer.commit(offsets)
+        except OwnershipLost:
+            log.info("ownership_lost", records=len(records))
+        except BusUnavailable as error:
+            log.warning("offset_commit_failed", error_class=type(error).__name__)
+
+    async def _apply_until_done(self, records: list[Record], stop: asyncio.Event) -> bool:
+        """Whether the batch is applied: a stop while it is held leaves it to be delivered again."""
+        delay = FIRST_RETRY_SECONDS
+        while not stop.is_set():
+            try:
+                with telemetry.BATCH_SECONDS.labels(self._spec.service).time():
+                    await self._apply(records)
+                self._relay.wake()
+                return True
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+                delay = await self._hold(error, delay, stop)
+        return False
+
+    async def _apply(self, records: list[Record]) -> None:
+        """The batch in one transaction; when a handler fails, in halves, down to the record that fails alone."""
+        try:
+            await self._transact(records, poison=None)
+        except Exception as error:
+            if is_transient(error) or isinstance(error, TooManyFailures):
+                raise
+            if len(records) > 1:
+                middle = len(records) // 2
+                await self._apply(records[:middle])
+                await self._apply(records[middle:])
+                return
+            self._count_failure(error)
+            await self._transact(records, poison=HandlerFailed(f"{type(error).__name__}: {_first_line(error)}"))
+
+    async def _transact(self, records: list[Record], *, poison: EventRejected | None) -> None:
+        async with self._database.transaction() as tx:
+            fresh = await advance(tx, self._spec.tables.watermarks, records)
+            batch = self._decoded(tx, [record for record in fresh if self._is_for_us(record)], poison)
+            for handler, deliveries in self._by_handler(batch.deliveries):
+                await handler(batch, deliveries)
+            await bury(tx, self._spec.tables, group=self._spec.service, dead=batch.dead)
+            if self._spec.after:
+                await self._spec.after(batch)
+        self._report(records, fresh, batch)
+
+    def _is_for_us(self, record: Record) -> bool:
+        return record.headers.get(REPLAY_HEADER, self._spec.service.encode()) == self._spec.service.encode()
+
+    def _decoded(self, tx: Transaction, records: list[Record], poison: EventRejected | None) -> Batch:
+        batch = Batch(tx, [], [])
+        for record in records:
+            try:
+                if poison:
+                    raise poison
+                event = decode(record.value, record.headers, topic=record.topic)
+                batch.deliveries.append(Delivery(event, record, REPLAY_HEADER in record.headers))
+            except EventRejected as error:
+                batch.dead.append((record, error))
+        return batch
+
+    def _by_handler(self, deliveries: list[Delivery]) -> list[tuple[Handler, list[Delivery]]]:
+        """Deliveries in their order, per handler, in the order the subscription map lists the handlers."""
+        groups: dict[Handler, list[Delivery]] = {handler: [] for handler in self._by_type.values()}
+        for delivery in deliveries:
+            handler = self._by_type.get(delivery.event.type)
+            if handler:
+                groups[handler].append(delivery)
+        return [(handler, group) for handler, group in groups.items() if group]
+
+    def _report(self, records: list[Record], fresh: list[Record], batch: Batch) -> None:
+        counts = Counter[tuple[str, str]]()
+        counts.update((record.topic, "taken") for record in records)
+        counts.update((record.topic, "dead") for record, _ in batch.dead)
+        if len(records) > len(fresh):
+            counts[records[0].topic, "redelivered"] += len(records) - len(fresh)
+        for (topic, outcome), count in counts.items():
+            telemetry.RECORDS.labels(self._spec.service, topic, outcome).inc(count)
+        for record, error in batch.dead:
+            log.warning("dead_letter", topic=record.topic, partition=record.partition, offset=record.offset, code=error.code)
+
+    def _count_failure(self, error: Exception) -> None:
+        log.error("handler_failed", error_class=type(error).__name__, exc_info=error)
+        now = clock.monotonic()
+        self._failures.append(now)
+        if len(self._failures) == self._failures.maxlen and now - self._failures[0] < 60:
+            raise TooManyFailures(f"{len(self._failures)} records failed in a minute; the last: {type(error).__name__}") from error
+
+    async def _hold(self, error: BaseException, delay: float, stop: asyncio.Event) -> float:
+        """Wait before the same thing is tried again; the next delay."""
+        self._state = f"holding: {type(error).__name__}"
+        telemetry.BATCH_FAILURES.labels(self._spec.service, type(error).__name__).inc()
+        log.warning("held", error_class=type(error).__name__, error=_first_line(error), delay_seconds=round(delay, 2))
+        await _sleep(delay, stop)
+        return min(delay * 2, LONGEST_RETRY_SECONDS)
+
+    async def _beat(self, consumer: Consumer, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            try:
+                await self._record_beat(await consumer.lag())
+            except Exception as error:
+                if not (is_transient(error) or isinstance(error, BusUnavailable)):
+                    raise
+                log.warning("beat_failed", error_class=type(error).__name__)
+            await _sleep(BEAT_SECONDS, stop)
+
+    async def _record_beat(self, lag: Mapping[Partition, int]) -> None:
+        per_topic = Counter[str]()
+        for at, records in lag.items():
+            per_topic[at.topic] += records
+        for topic in self._spec.topics:
+            telemetry.LAG.labels(self._spec.service, topic).set(per_topic[topic])
+        row = {"name": self._name, "state": self._state, "lag_records": sum(lag.values()), "beat_at": clock.wall()}
+        async with self._database.transaction() as tx:
+            await insert_rows(tx, self._spec.workers, [row], key=("name",), merge={"state": "replace", "lag_records": "replace", "beat_at": "replace"})
+
+
+def source_of(record: Record, event: Event[Any] | None) -> str:
+    """Who reported it, for the books."""
+    return event.source if event else peek_source(record.value)
+
+
+async def run_worker(spec: WorkerSpec, *, settings: Settings, database: Database, bus: Bus, name: str) -> None:
+    """The worker process: from start to SIGTERM or SIGINT, everything opened here is closed here."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    if settings.metrics_port:
+        prometheus_client.start_http_server(settings.metrics_port, settings.host)
+    tune_collector()
+    await bus.start()
+    try:
+        await Worker(spec, settings=settings, database=database, bus=bus, name=name).run(stop)
+    finally:
+        await bus.close()
+        await database.close()
+
+
+def tune_collector() -> None:
+    """Thousands of models live through each batch: with the default thresholds the collector costs three quarters of the rate."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(200_000, 50, 100)
+
+
+async def _first_error(tasks: Sequence[asyncio.Task[None]]) -> None:
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in done:
+        task.result()
+
+
+async def _sleep(seconds: float, stop: asyncio.Event) -> None:
+    try:
+        await asyncio.wait_for(stop.wait(), seconds)
+    except TimeoutError:
+        return
+
+
+def _first_line(error: BaseException) -> str:
+    """Drivers put statements and values on the later lines: those stay out of logs and dead letters."""
+    return str(error).split("\n", 1)[0][:300]
+
+
