@@ -48,9 +48,9 @@ def monotonic() -> float:
     return time.monotonic()
 
 
-def parse(text: str) -> datetime:
-    """An ISO 8601 time as this system writes it."""
-    return datetime.fromisoformat(text)
+def nap(seconds: float) -> None:
+    """Real seconds, for code without an event loop."""
+    time.sleep(seconds)
 
 
 def month_of(moment: datetime) -> str:

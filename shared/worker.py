@@ -18,7 +18,7 @@ import signal
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import prometheus_client
 import sqlalchemy as sa
@@ -35,6 +35,7 @@ from shared.settings import Settings
 
 POLL_SECONDS = 0.5
 BEAT_SECONDS = 2.0
+BEAT_LIMIT_SECONDS = 15.0
 FIRST_RETRY_SECONDS = 0.2
 LONGEST_RETRY_SECONDS = 15.0
 
@@ -54,14 +55,23 @@ class Delivery:
     replayed: bool
 
 
+class Entry(NamedTuple):
+    """A line of the books: how many records of this source came to this end."""
+
+    topic: str
+    partition: int
+    source: str
+    outcome: str
+
+
 @dataclass(slots=True)
 class Batch:
-    """What one transaction works on."""
+    """What one transaction works on. The worker books what is accepted and dead, handlers book the rest."""
 
     tx: Transaction
     deliveries: list[Delivery]
     dead: list[tuple[Record, EventRejected]]
-    outcomes: Counter[str] = field(default_factory=Counter)
+    books: Counter[Entry] = field(default_factory=Counter)
 
 
 Handler = Callable[[Batch, list[Delivery]], Awaitable[None]]
@@ -215,8 +225,12 @@ class Worker:
                     raise poison
                 event = decode(record.value, record.headers, topic=record.topic)
                 batch.deliveries.append(Delivery(event, record, REPLAY_HEADER in record.headers))
+                batch.books[Entry(record.topic, record.partition, event.source, "accepted")] += 1
             except EventRejected as error:
                 batch.dead.append((record, error))
+                source = peek_source(record.value)
+                batch.books[Entry(record.topic, record.partition, source, "accepted")] += 1
+                batch.books[Entry(record.topic, record.partition, source, "dead")] += 1
         return batch
 
     def _by_handler(self, deliveries: list[Delivery]) -> list[tuple[Handler, list[Delivery]]]:
@@ -275,11 +289,6 @@ class Worker:
             await insert_rows(tx, self._spec.workers, [row], key=("name",), merge={"state": "replace", "lag_records": "replace", "beat_at": "replace"})
 
 
-def source_of(record: Record, event: Event[Any] | None) -> str:
-    """Who reported it, for the books."""
-    return event.source if event else peek_source(record.value)
-
-
 async def run_worker(spec: WorkerSpec, *, settings: Settings, database: Database, bus: Bus, name: str) -> None:
     """The worker process: from start to SIGTERM or SIGINT, everything opened here is closed here."""
     stop = asyncio.Event()
@@ -294,6 +303,13 @@ async def run_worker(spec: WorkerSpec, *, settings: Settings, database: Database
     finally:
         await bus.close()
         await database.close()
+
+
+async def worker_is_alive(database: Database, workers: sa.Table, *, host: str) -> bool:
+    """Whether a worker on this host gave a sign of life lately; what a process supervisor outside asks."""
+    async with database.reading() as connection:
+        beats = await connection.scalars(sa.select(workers.c.beat_at).where(workers.c.name.startswith(f"{host}-", autoescape=True)))
+        return any((clock.wall() - beat).total_seconds() < BEAT_LIMIT_SECONDS for beat in beats)
 
 
 def tune_collector() -> None:

@@ -1,6 +1,6 @@
 """Monthly behaviour: which fact adds what to which measure of its month, and the windows that churn analysis looks through.
 
-A month is a row of integers. Each measure is a sum over the month's facts, or a maximum; both merge in any order, so a late
+A month is a handful of integers. Each measure is a sum over the month's facts, or a maximum; both merge in any order, so a late
 or out-of-order fact gives the same month as one in time.
 """
 

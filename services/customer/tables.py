@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from services.customer.rollups import MEASURES
 from shared.database import Instant, Json, metadata
 from shared.inbox import inbox_tables
 from shared.outbox import outbox_table
@@ -51,7 +50,7 @@ ROLLUPS = sa.Table(
     METADATA,
     sa.Column("customer_id", sa.Text, primary_key=True),
     sa.Column("month", sa.Text, primary_key=True),
-    *(sa.Column(name, sa.BigInteger, nullable=False, server_default="0") for name in MEASURES),
+    sa.Column("measures", Json, nullable=False, comment="those that are not zero; changed only under the customer's row lock"),
 )
 
 PARKED = sa.Table(

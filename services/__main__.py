@@ -1,0 +1,115 @@
+"""Run Holdfast: `python -m services` runs everything, supervised; `python -m services customer worker` runs one part.
+
+    python -m services                       migrate, then every API and worker, restarted when one ends
+    python -m services SERVICE api|worker    one part
+    python -m services SERVICE health        exit code 0 when the service's worker gave a sign of life
+    python -m services migrate [SERVICE]     bring the databases to the newest version
+    python -m services revision SERVICE MESSAGE   write the next migration (development)
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import socket
+from importlib import import_module
+from typing import Any
+
+import uvicorn
+
+from services.supervisor import supervise
+from shared import telemetry
+from shared.database import Database
+from shared.migrating import migrate, revision
+from shared.settings import PORT_OFFSETS, Settings, load
+from shared.worker import run_worker, tune_collector, worker_is_alive
+
+SERVICES = tuple(PORT_OFFSETS)
+
+
+def main() -> int:
+    arguments = _parse()
+    settings = load()
+    if arguments.command == "all":
+        asyncio.run(_migrate(settings, SERVICES))
+        return supervise(settings)
+    if arguments.command == "migrate":
+        asyncio.run(_migrate(settings, [arguments.service] if arguments.service else SERVICES))
+        return 0
+    if arguments.command == "revision":
+        asyncio.run(_revision(settings, arguments.service, arguments.message))
+        return 0
+    return _run_part(settings, arguments.command, arguments.part)
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m services", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command")
+    commands.add_parser("all", help="everything, supervised (the default)")
+    migrating = commands.add_parser("migrate", help="bring the databases to the newest version")
+    migrating.add_argument("service", nargs="?", choices=SERVICES)
+    writing = commands.add_parser("revision", help="write the next migration")
+    writing.add_argument("service", choices=SERVICES)
+    writing.add_argument("message")
+    for service in SERVICES:
+        commands.add_parser(service, help="one part of it").add_argument("part", choices=("api", "worker", "health"))
+    parser.set_defaults(command="all")
+    return parser.parse_args()
+
+
+def _run_part(settings: Settings, service: str, part: str) -> int:
+    telemetry.configure(settings, service=service, role=part)
+    if part == "api":
+        _serve(settings, service)
+        return 0
+    if part == "health":
+        return asyncio.run(_health(settings, service))
+    asyncio.run(_work(settings, service))
+    return 0
+
+
+def _serve(settings: Settings, service: str) -> None:
+    app = import_module(f"services.{service}.api").app(settings)
+    tune_collector()
+    uvicorn.run(app, host=settings.host, port=settings.port_of(service), log_level="warning", access_log=False, http="httptools", timeout_graceful_shutdown=5)
+
+
+async def _work(settings: Settings, service: str) -> None:
+    from shared.bus.opening import open_bus  # noqa: PLC0415
+
+    spec = import_module(f"services.{service}.worker").SPEC
+    database = Database(settings.database_url(service))
+    await run_worker(spec, settings=settings, database=database, bus=open_bus(settings), name=f"{socket.gethostname()}-{os.getpid()}")
+
+
+async def _health(settings: Settings, service: str) -> int:
+    workers: Any = import_module(f"services.{service}.tables").WORKERS
+    database = Database(settings.database_url(service))
+    try:
+        return 0 if await worker_is_alive(database, workers, host=socket.gethostname()) else 1
+    finally:
+        await database.close()
+
+
+async def _migrate(settings: Settings, services: Any) -> None:
+    for service in services:
+        database = Database(settings.database_url(service))
+        try:
+            await migrate(service, database)
+        finally:
+            await database.close()
+
+
+async def _revision(settings: Settings, service: str, message: str) -> None:
+    database = Database(settings.database_url(service))
+    try:
+        await migrate(service, database)
+        async with database.transaction() as tx:
+            await tx.run_sync(lambda connection: revision(service, message, connection))
+    finally:
+        await database.close()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,15 @@
+"""Events in: each handler calls one use case. The dictionary at the end is the whole subscription map."""
+
+from __future__ import annotations
+
+from services.customer import use_cases
+from shared.contracts.registry import INPUTS
+from shared.contracts.retention import OutcomeRecorded
+from shared.worker import Batch, Delivery, Handlers
+
+
+async def on_reported_record(batch: Batch, deliveries: list[Delivery]) -> None:
+    await use_cases.record(batch, deliveries)
+
+
+HANDLERS: Handlers = dict.fromkeys((*INPUTS, OutcomeRecorded), on_reported_record)

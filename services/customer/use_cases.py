@@ -1,0 +1,301 @@
+"""What the customer service can do: one function, one transaction's worth."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from services.customer import repository
+from services.customer.identity import owner_at, why_unowned
+from services.customer.profile import REGISTRY_TYPES, RegistryFact, fold, ownerships, rank
+from services.customer.rollups import MONTHS_KEPT, Deltas, add, deltas_of, windows
+from services.customer.tables import OUTBOX
+from shared import clock, outbox
+from shared.bus import Message
+from shared.contracts.customer import Activity
+from shared.contracts.decoding import decode
+from shared.contracts.envelope import Event
+from shared.database import Transaction
+from shared.errors import NotFound
+from shared.worker import Batch, Delivery, Entry
+
+SOURCE = "holdfast/customer"
+MESSAGE_BYTES = 500_000
+FACT_FRAME_BYTES = 300
+RECENT_FACTS = 50
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """An event on its way in, and where its books are kept."""
+
+    event: Event[Any]
+    topic: str
+    partition: int
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.event.source, self.event.id
+
+    def entry(self, outcome: str) -> Entry:
+        return Entry(self.topic, self.partition, self.event.source, outcome)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A fact that was new; `data` is its payload as JSON."""
+
+    customer_id: str  # empty: about a cell
+    event: Event[Any]
+    occurred_at: datetime
+    data: str
+
+
+async def record(batch: Batch, deliveries: Sequence[Delivery]) -> None:
+    """Take reported events in: each is applied once, found a duplicate, or parked until its customer appears.
+
+    Events that say who exists go first, then those that say who holds what, then the rest: within one batch their order of
+    arrival says nothing. What they make known may release parked events, which then join the queue.
+    """
+    queue = [Report(one.event, one.record.topic, one.record.partition) for one in deliveries]
+    stored: list[Stored] = []
+    profiles: dict[str, Document] = {}
+    while queue:
+        first = min(rank(type(report.event.data)) for report in queue)
+        stage = [report for report in queue if rank(type(report.event.data)) == first]
+        queue = [report for report in queue if rank(type(report.event.data)) != first]
+        new = await _store(batch, stage, registering=first == 0)
+        stored += new
+        folded = await _refold(batch.tx, {one.customer_id for one in new if one.event.type in REGISTRY_TYPES})
+        profiles |= folded
+        queue += await _release(batch, folded)
+    await _publish_activity(batch.tx, stored, profiles)
+
+
+async def keep_books(batch: Batch) -> None:
+    await repository.book(batch.tx, batch.books)
+
+
+async def reconcile(tx: Transaction, *, recount: bool) -> Document:
+    """Accepted = applied + duplicate + parked + dead, per topic and source. `recount` holds the counters against the tables."""
+    rows = [dict(row._mapping) for row in await repository.reconciliation(tx)]
+    for row in rows:
+        row["balanced"] = row["accepted"] == sum(row[name] for name in ("applied", "duplicate", "parked", "dead"))
+    totals = {name: sum(row[name] for row in rows) for name in repository.OUTCOMES}
+    answer: Document = {"balanced": all(row["balanced"] for row in rows), "totals": totals, "sources": rows}
+    if recount:
+        facts, parked = await repository.stored_counts(tx)
+        answer["recount"] = {"facts": facts, "parked": parked, "agrees": facts == totals["applied"] and parked == totals["parked"]}
+    return answer
+
+
+async def view(tx: Transaction, customer_id: str) -> Document:
+    """Everything this service knows of one customer. Raises NotFound."""
+    row = await repository.get_customer(tx, customer_id)
+    if row is None:
+        raise NotFound(f"no customer {customer_id}")
+    this_month = clock.month_of(clock.now())
+    since = clock.months_before(this_month, MONTHS_KEPT - 1)
+    months = {month: found for (_, month), found in (await repository.months(tx, [customer_id], since=since, until=this_month)).items()}
+    facts = await repository.recent_facts(tx, customer_id, limit=RECENT_FACTS)
+    return {
+        "customer_id": customer_id,
+        "sequence": row.activity_sequence,
+        "updated_at": row.updated_at,
+        "profile": row.profile,
+        "months": dict(sorted(months.items(), reverse=True)),
+        "windows": windows(months, now_month=this_month),
+        "facts": [
+            {"source": fact.source, "id": fact.id, "type": fact.type, "time": fact.time, "occurred_at": fact.occurred_at, "data": fact.data} for fact in facts
+        ],
+    }
+
+
+async def resolve(tx: Transaction, identifier: str, at: datetime) -> str:
+    """The customer an identifier belongs to at a moment. Raises NotFound."""
+    owned = (await repository.owners(tx, [identifier])).get(identifier, [])
+    customer_id = owner_at(owned, at)
+    if customer_id is None:
+        raise NotFound(f"{identifier}: {why_unowned(owned)}")
+    return customer_id
+
+
+async def _store(batch: Batch, reports: Sequence[Report], *, registering: bool) -> list[Stored]:
+    """Keep as facts what is new and whose owner is known; park the rest. Leaves the customers concerned locked."""
+    now = clock.now()
+    if registering:
+        await repository.insert_customers(batch.tx, {_registered_id(report) for report in reports}, now)
+    owner_of = await _owners_of(batch.tx, reports, registering=registering)
+    facts, unowned = [], []
+    for report in _first_of_each(batch, reports):
+        event, customer_id = report.event, owner_of.get(report.key)
+        if customer_id is None and not event.subject.startswith("cell:"):
+            unowned.append(report)
+        else:
+            facts.append((report, Stored(customer_id or "", event, event.occurred_at, event.data.model_dump_json(exclude_unset=True))))
+    new = await repository.insert_facts(batch.tx, [_fact_row(one, now) for _, one in facts])
+    for report, _ in facts:
+        batch.books[report.entry("applied" if report.key in new else "duplicate")] += 1
+    await _park(batch, unowned, now)
+    stored = [one for report, one in facts if report.key in new and one.customer_id]
+    await repository.lock_customers(batch.tx, {one.customer_id for one in stored})
+    return stored
+
+
+def _registered_id(report: Report) -> str:
+    return report.event.subject.partition(":")[2]
+
+
+async def _owners_of(tx: Transaction, reports: Sequence[Report], *, registering: bool) -> dict[tuple[str, str], str]:
+    """Event -> customer id, for those whose subject somebody owned at the time."""
+    if registering:
+        return {report.key: _registered_id(report) for report in reports}
+    owned = await repository.owners(tx, {report.event.subject for report in reports})
+    found = ((report.key, owner_at(owned.get(report.event.subject, []), report.event.occurred_at)) for report in reports)
+    return {key: customer_id for key, customer_id in found if customer_id is not None}
+
+
+def _first_of_each(batch: Batch, reports: Sequence[Report]) -> list[Report]:
+    """Without those that stand in this batch twice, which are booked as duplicates."""
+    first: dict[tuple[str, str], Report] = {}
+    for report in reports:
+        if report.key in first:
+            batch.books[report.entry("duplicate")] += 1
+        else:
+            first[report.key] = report
+    return list(first.values())
+
+
+def _fact_row(one: Stored, now: datetime) -> Document:
+    return {
+        "source": one.event.source,
+        "id": one.event.id,
+        "customer_id": one.customer_id or None,
+        "type": one.event.type,
+        "time": one.event.time,
+        "occurred_at": one.occurred_at,
+        "recorded_at": now,
+        "data": orjson.Fragment(one.data),
+    }
+
+
+async def _park(batch: Batch, reports: Sequence[Report], now: datetime) -> None:
+    rows = [
+        {
+            "source": report.event.source,
+            "id": report.event.id,
+            "subject": report.event.subject,
+            "reason": "no customer owned the subject at the time of the event",
+            "topic": report.topic,
+            "partition": report.partition,
+            "value": report.event.to_json(),
+            "parked_at": now,
+        }
+        for report in reports
+    ]
+    new = await repository.park(batch.tx, rows)
+    for report in reports:
+        batch.books[report.entry("parked" if report.key in new else "duplicate")] += 1
+
+
+async def _refold(tx: Transaction, customer_ids: set[str]) -> dict[str, Document]:
+    """Fold the profiles again from all registry facts, and make identifiers follow."""
+    if not customer_ids:
+        return {}
+    facts: dict[str, list[RegistryFact]] = await repository.registry_facts(tx, customer_ids)
+    profiles = {customer_id: fold(facts[customer_id]) for customer_id in customer_ids}
+    await repository.save_profiles(tx, profiles, clock.now())
+    await repository.replace_identifiers(tx, {one: ownerships(one, profile) for one, profile in profiles.items()})
+    return profiles
+
+
+async def _release(batch: Batch, profiles: dict[str, Document]) -> list[Report]:
+    """Parked events whose subject is known now. Those that still fit nobody will be parked again."""
+    subjects = {owned.identifier for customer_id, profile in profiles.items() for owned in ownerships(customer_id, profile)}
+    if not subjects:
+        return []
+    reports = [Report(decode(row.value), row.topic, row.partition) for row in await repository.take_parked(batch.tx, subjects)]
+    for report in reports:
+        batch.books[report.entry("parked")] -= 1
+    return reports
+
+
+async def _publish_activity(tx: Transaction, stored: Sequence[Stored], profiles: dict[str, Document]) -> None:
+    """Add the new facts to their months and tell downstream, in the customer's sequence."""
+    by_customer: dict[str, list[Stored]] = defaultdict(list)
+    for one in stored:
+        by_customer[one.customer_id].append(one)
+    if not by_customer:
+        return
+    months = await _add_to_months(tx, stored)
+    messages: list[Message] = []
+    for round_ in _rounds(by_customer):
+        sequences = await repository.next_sequences(tx, list(round_))
+        for customer_id, facts in round_.items():
+            messages.append(_activity(customer_id, sequences[customer_id], facts, months[customer_id], profiles.get(customer_id)))
+    await outbox.publish(tx, OUTBOX, messages)
+
+
+def _rounds(by_customer: dict[str, list[Stored]]) -> Iterable[dict[str, list[Stored]]]:
+    """Round after round, what each customer's next message carries: facts in event-time order, bounded in bytes."""
+    cut = {customer_id: list(_cut(facts)) for customer_id, facts in by_customer.items()}
+    for number in range(max(map(len, cut.values()))):
+        yield {customer_id: pieces[number] for customer_id, pieces in cut.items() if len(pieces) > number}
+
+
+def _cut(facts: list[Stored]) -> Iterable[list[Stored]]:
+    piece: list[Stored] = []
+    size = 0
+    for one in sorted(facts, key=lambda one: (one.occurred_at, one.event.source, one.event.id)):
+        size += len(one.data) + FACT_FRAME_BYTES
+        if piece and size > MESSAGE_BYTES:
+            yield piece
+            piece, size = [], len(one.data) + FACT_FRAME_BYTES
+        piece.append(one)
+    yield piece
+
+
+async def _add_to_months(tx: Transaction, stored: Sequence[Stored]) -> dict[str, dict[str, Deltas]]:
+    """The months that changed, whole, per customer. The customers are locked, so reading and writing back is safe."""
+    deltas = [(one.customer_id, clock.month_of(one.occurred_at), deltas_of(one.event.data)) for one in stored]
+    touched = [month for _, month, _ in deltas]
+    known = await repository.months(tx, {customer_id for customer_id, _, _ in deltas}, since=min(touched), until=max(touched))
+    changed: dict[tuple[str, str], Deltas] = {}
+    for customer_id, month, delta in deltas:
+        if delta:
+            add(changed.setdefault((customer_id, month), known.get((customer_id, month), {})), delta)
+    await repository.save_months(tx, changed)
+    by_customer: dict[str, dict[str, Deltas]] = defaultdict(dict)
+    for (customer_id, month), measures in changed.items():
+        by_customer[customer_id][month] = measures
+    return by_customer
+
+
+def _activity(customer_id: str, sequence: int, facts: Sequence[Stored], months: dict[str, Deltas], profile: Document | None) -> Message:
+    """The event as bytes, straight from the parts: validating again what was validated would double the cost of a batch."""
+    event_id = f"{customer_id}:{sequence}"
+    document = {
+        "specversion": "1.0",
+        "id": event_id,
+        "source": SOURCE,
+        "type": Activity.type,
+        "subject": f"customer:{customer_id}",
+        "time": clock.now(),
+        "datacontenttype": "application/json",
+        "sequence": sequence,
+        "data": {"facts": [_published(one) for one in facts], "months": months} | ({} if profile is None else {"profile": profile}),
+    }
+    return outbox.event_message(Activity.topic, customer_id, event_type=Activity.type, event_id=event_id, value=orjson.dumps(document))
+
+
+def _published(one: Stored) -> Document:
+    event = one.event
+    return {"source": event.source, "id": event.id, "type": event.type, "time": event.time, "occurred_at": one.occurred_at, "data": orjson.Fragment(one.data)}
+

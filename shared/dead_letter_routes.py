@@ -1,0 +1,89 @@
+"""Dead letters over HTTP, the same for every service that consumes: list, look, fix and replay."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import orjson
+import sqlalchemy as sa
+from fastapi import APIRouter, Path, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.contracts.decoding import decode
+from shared.inbox import InboxTables, get_dead, list_dead, replay_dead
+from shared.outbox import unpack_headers
+from shared.web import InTransaction, Reading, decode_cursor, encode_cursor
+
+DeadId = Annotated[int, Path(ge=1, le=2**62)]
+
+
+class DeadLetter(BaseModel):
+    """A record that could not be applied, and why. `value` is what came, as text; bytes that are not UTF-8 show as U+FFFD."""
+
+    id: int
+    topic: str
+    partition: int
+    offset: int
+    source: str
+    key: str
+    code: str
+    detail: str
+    died_at: str
+    status: Literal["dead", "replayed"]
+    replayed_at: str | None
+    headers: dict[str, str]
+    size_bytes: int
+    value: str
+
+
+class DeadLetters(BaseModel):
+    items: list[DeadLetter]
+    next_cursor: str | None
+
+
+class Replay(BaseModel):
+    """What to publish instead of what came; nothing to publish it as it was, for instance after a fix of the handler."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    event: dict[str, Any] | None = Field(default=None, description="The whole CloudEvent, corrected")
+
+
+def dead_letter_router(tables: InboxTables, *, group: str) -> APIRouter:
+    router = APIRouter(prefix="/dead-letters", tags=["dead letters"])
+
+    @router.get("", operation_id=f"list_{group}_dead_letters", summary="Records that could not be applied, oldest first")
+    async def list_(
+        connection: Reading,
+        status: Literal["dead", "replayed"] | None = None,
+        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+        cursor: Annotated[str | None, Query(max_length=200)] = None,
+    ) -> DeadLetters:
+        (after,) = decode_cursor(cursor, int) or (0,)
+        rows = await list_dead(connection, tables.dead_letters, status=status, after=after, limit=limit)
+        return DeadLetters(items=[_shown(row) for row in rows], next_cursor=encode_cursor(rows[-1].id) if len(rows) == limit else None)
+
+    @router.get("/{dead_id}", operation_id=f"get_{group}_dead_letter", summary="One record that could not be applied")
+    async def get(connection: Reading, dead_id: DeadId) -> DeadLetter:
+        return _shown(await get_dead(connection, tables.dead_letters, dead_id))
+
+    @router.post("/{dead_id}/replay", operation_id=f"replay_{group}_dead_letter", summary="Publish it again, corrected or as it was", status_code=202)
+    async def replay(tx: InTransaction, dead_id: DeadId, body: Replay) -> DeadLetter:
+        row = await get_dead(tx, tables.dead_letters, dead_id)
+        value = orjson.dumps(body.event) if body.event is not None else None
+        decode(row.value if value is None else value, {} if value else unpack_headers(row.headers), topic=row.topic)
+        await replay_dead(tx, tables, dead_id, group=group, fixed=value)
+        return _shown(await get_dead(tx, tables.dead_letters, dead_id))
+
+    return router
+
+
+def _shown(row: sa.Row[Any]) -> DeadLetter:
+    fields = {name: getattr(row, name) for name in ("id", "topic", "partition", "offset", "source", "key", "code", "detail", "status", "headers")}
+    return DeadLetter(
+        **fields,
+        died_at=row.died_at.isoformat(),
+        replayed_at=row.replayed_at.isoformat() if row.replayed_at else None,
+        size_bytes=len(row.value),
+        value=row.value.decode("utf-8", "replace"),
+    )

@@ -1,0 +1,268 @@
+"""HTTP, the same for every service: problem documents, request log and metrics, health, transactions, cursors, idempotency."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Annotated, Any
+
+import orjson
+import prometheus_client
+import sqlalchemy as sa
+import structlog
+from fastapi import APIRouter, Depends, FastAPI, Header, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy.ext.asyncio import AsyncConnection
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared import clock, telemetry
+from shared.database import Database, Instant, Json, Transaction, insert_rows, is_transient
+from shared.errors import (
+    BadCursor,
+    Conflict,
+    HoldfastError,
+    IdempotencyKeyMissing,
+    IdempotencyKeyReused,
+    InvalidRequest,
+    MethodNotAllowed,
+    NotFound,
+    RequestFailed,
+    Unavailable,
+    UnsupportedMediaType,
+)
+from shared.settings import Settings
+
+PROBLEM = "application/problem+json"
+WORKER_BEAT_LIMIT_SECONDS = 15
+
+log = telemetry.logger()
+
+Lifespan = Callable[[FastAPI, AsyncExitStack], Awaitable[None]]
+
+
+class Problem(BaseModel):
+    """RFC 9457. `code` is one of the error catalogue."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+
+
+PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
+    "default": {"model": Problem, "description": "A problem document: `code` says which of the error catalogue", "content": {PROBLEM: {}}}
+}
+
+
+def create_app(
+    *, service: str, settings: Settings, routers: Sequence[APIRouter], description: str, workers: sa.Table | None = None, lifespan: Lifespan | None = None
+) -> FastAPI:
+    """An API with its database open while it runs. `lifespan` opens what else it needs on the given stack."""
+
+    @asynccontextmanager
+    async def running(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            app.state.settings = settings
+            app.state.database = Database(settings.database_url(service))
+            stack.push_async_callback(app.state.database.close)
+            if lifespan:
+                await lifespan(app, stack)
+            yield
+
+    app = FastAPI(
+        title=f"Holdfast {service}", version="0.1.0", description=description, lifespan=running, docs_url=None, redoc_url=None, responses=PROBLEM_RESPONSES
+    )
+    for router in (*routers, health_router(workers)):
+        app.include_router(router)
+    app.add_exception_handler(HoldfastError, _on_expected)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_exception_handler(Exception, _on_unexpected)
+    app.add_middleware(RequestLog, service=service)
+    return app
+
+
+async def _transaction(request: Request) -> AsyncIterator[Transaction]:
+    async with request.app.state.database.transaction() as tx:
+        yield tx
+
+
+async def _reading(request: Request) -> AsyncIterator[AsyncConnection]:
+    async with request.app.state.database.reading() as connection:
+        yield connection
+
+
+# scope="function": with the default, the commit would run after the response has started, and a failed one answer 200.
+InTransaction = Annotated[Transaction, Depends(_transaction, scope="function")]
+Reading = Annotated[AsyncConnection, Depends(_reading, scope="function")]
+
+
+def problem(error: HoldfastError, *, instance: str) -> Response:
+    document = {"type": f"urn:holdfast:error:{error.code}", "title": error.title, "status": error.status, "detail": error.detail, "code": error.code}
+    headers = {"Retry-After": str(error.extra.get("retry_after_seconds", 1))} if error.status in {429, 503} else None
+    return Response(orjson.dumps(document | {"instance": instance} | error.extra), error.status, headers, media_type=PROBLEM)
+
+
+async def _on_expected(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HoldfastError)
+    return problem(error, instance=request.url.path)
+
+
+async def _on_invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    listed = [{"at": ".".join(map(str, one["loc"])), "problem": one["msg"]} for one in error.errors()]
+    return problem(InvalidRequest("; ".join(f"{one['at']}: {one['problem']}" for one in listed[:5]), errors=listed), instance=request.url.path)
+
+
+async def _on_http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    known: dict[int, type[RequestFailed]] = {404: NotFound, 405: MethodNotAllowed, 415: UnsupportedMediaType}
+    answer = problem(known.get(error.status_code, RequestFailed)(str(error.detail)), instance=request.url.path)
+    answer.status_code = error.status_code
+    answer.headers.update(error.headers or {})
+    return answer
+
+
+async def _on_unexpected(request: Request, error: Exception) -> Response:
+    if is_transient(error):
+        return problem(Unavailable("the database does not answer"), instance=request.url.path)
+    log.error("request_failed", error_class=type(error).__name__, exc_info=error)
+    return problem(HoldfastError(), instance=request.url.path)
+
+
+class RequestLog:
+    """Request id, log line and metrics. Plain ASGI: Starlette's BaseHTTPMiddleware costs two thirds of the rate."""
+
+    def __init__(self, app: ASGIApp, service: str) -> None:
+        self._app, self._service = app, service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started, status = clock.monotonic(), 500
+        given = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
+        request_id = given if given.isascii() and given.isprintable() and 0 < len(given) <= 64 else uuid.uuid4().hex
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+            await send(message)
+
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        try:
+            await self._app(scope, receive, answer)
+        finally:
+            self._observe(scope, status, clock.monotonic() - started)
+
+    def _observe(self, scope: Scope, status: int, seconds: float) -> None:
+        # The route's pattern, not the path: paths hold ids, and would be labels without bound.
+        route = getattr(scope.get("route"), "path", "unmatched")
+        telemetry.REQUESTS.labels(self._service, scope["method"], route, status).inc()
+        telemetry.REQUEST_SECONDS.labels(self._service, route).observe(seconds)
+        log.debug("request", method=scope["method"], route=route, status=status, seconds=round(seconds, 4))
+
+
+def health_router(workers: sa.Table | None) -> APIRouter:
+    router = APIRouter(tags=["health"])
+
+    @router.get("/health/live", operation_id="live", summary="The process answers")
+    async def live() -> dict[str, str]:
+        return {"status": "live"}
+
+    @router.get("/health/ready", operation_id="ready", summary="The database answers; what the workers last said of themselves")
+    async def ready(connection: Reading) -> dict[str, Any]:
+        await connection.execute(sa.text("SELECT 1"))
+        return {"status": "ready", "workers": await _workers(connection, workers) if workers is not None else []}
+
+    @router.get("/metrics", include_in_schema=False)
+    async def metrics() -> Response:
+        return Response(prometheus_client.generate_latest(), media_type=prometheus_client.CONTENT_TYPE_LATEST)
+
+    return router
+
+
+async def _workers(connection: AsyncConnection, workers: sa.Table) -> list[dict[str, Any]]:
+    now = clock.wall()
+    return [
+        {
+            "name": row.name,
+            "state": row.state if (now - row.beat_at).total_seconds() < WORKER_BEAT_LIMIT_SECONDS else "silent",
+            "lag_records": row.lag_records,
+            "beat_at": row.beat_at,
+        }
+        for row in await connection.execute(sa.select(workers).order_by(workers.c.name))
+    ]
+
+
+def encode_cursor(*position: Any) -> str:
+    """Opaque: callers must not build one."""
+    return base64.urlsafe_b64encode(orjson.dumps(position)).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str | None, *kinds: type) -> tuple[Any, ...] | None:
+    """The position a cursor stands for, None without one. Raises BadCursor unless it has exactly these kinds of parts."""
+    if cursor is None:
+        return None
+    try:
+        position = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except ValueError:
+        raise BadCursor from None
+    fits = isinstance(position, list) and len(position) == len(kinds) and all(type(part) is kind for part, kind in zip(position, kinds, strict=True))
+    if not fits:
+        raise BadCursor
+    return tuple(position)
+
+
+def idempotency_table(metadata: sa.MetaData) -> sa.Table:
+    return sa.Table(
+        "idempotency_keys",
+        metadata,
+        sa.Column("key", sa.Text, primary_key=True),
+        sa.Column("request_hash", sa.Text, nullable=False),
+        sa.Column("answer", Json, nullable=False),
+        sa.Column("answered_at", Instant, nullable=False),
+    )
+
+
+_KeyHeader = Header(alias="Idempotency-Key", max_length=128, description="Any unique text, the same for every retry")
+
+
+async def idempotency_key(key: Annotated[str | None, _KeyHeader] = None) -> str:
+    if not key:
+        raise IdempotencyKeyMissing("send any unique text, the same for every retry")
+    return key
+
+
+IdempotencyKey = Annotated[str, Depends(idempotency_key)]
+
+
+async def once(tx: Transaction, table: sa.Table, *, key: str, request: Any, act: Callable[[], Awaitable[Any]]) -> Any:
+    """`act`'s answer, kept in the same transaction: the same key again gets the kept answer, and nothing is done twice.
+
+    Raises IdempotencyKeyReused when the key came with another request, Conflict while the first is still in flight.
+    (SQLite has one writer: there the second waits for the first.)
+    """
+    request_hash = hashlib.sha256(orjson.dumps(request, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    if tx.dialect.name == "postgresql":
+        free = await tx.scalar(sa.select(sa.func.pg_try_advisory_xact_lock(sa.func.hashtextextended(key, 0))))
+        if not free:
+            raise Conflict("a request with this Idempotency-Key is in flight")
+    kept = (await tx.execute(sa.select(table).where(table.c.key == key))).one_or_none()
+    if kept is not None:
+        if kept.request_hash != request_hash:
+            raise IdempotencyKeyReused
+        return kept.answer
+    answer = await act()
+    await insert_rows(tx, table, [{"key": key, "request_hash": request_hash, "answer": answer, "answered_at": clock.wall()}])
+    return answer
