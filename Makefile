@@ -3,14 +3,74 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-LOCK   := $(BIN)/python -m uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+UVLOCK := $(BIN)/python -m uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help lock
+.PHONY: help run test check lint types generated docs stack stack-down replay bench chaos lock clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-lock: ## Pin the dependencies of pyproject.toml again, with hashes
-	$(LOCK) pyproject.toml -o requirements.lock --upgrade
-	$(LOCK) pyproject.toml --group dev -o requirements-dev.lock --upgrade
+run: $(VENV)/.run ## Start everything with a simulated operator (PORT=8000; STACK=1: on Kafka and PostgreSQL)
+	@exec $(BIN)/python -m deploy.run $(if $(PORT),--port $(PORT)) $(if $(STACK),--stack)
+
+test: $(VENV)/.dev ## Run the tests, on real Kafka and PostgreSQL where the machine has them
+	@$(BIN)/python -m deploy.stack install || true
+	$(BIN)/python -m pytest $(TESTS)
+
+check: lint types generated ## Lint, types, generated docs, deployment files
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/python tests/lint/code_rules.py
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+generated: $(VENV)/.dev
+	$(BIN)/python -m shared.contracts.asyncapi --check
+	$(BIN)/python -m deploy.validate
+
+docs: $(VENV)/.dev ## Write the generated docs again
+	$(BIN)/python -m shared.contracts.asyncapi
+
+stack: $(VENV)/.run ## Start a real Kafka and PostgreSQL on this machine, without containers
+	@$(BIN)/python -m deploy.stack install
+	@$(BIN)/python -m deploy.stack up
+
+stack-down: $(VENV)/.run ## Stop them
+	@$(BIN)/python -m deploy.stack down
+
+replay: $(VENV)/.run ## Run a real data set through the system: DATA=file SOURCE=cell2cell|online-retail
+	@$(BIN)/python -m deploy.replay --data "$(DATA)" --source "$(SOURCE)" $(ARGS)
+
+bench: $(VENV)/.dev ## Measure: ingest against its floor, event to alert, 360 view (minutes)
+	@$(BIN)/python -m deploy.bench $(ARGS)
+
+chaos: $(VENV)/.dev ## Kill workers at random under load, then audit every invariant (minutes)
+	@$(BIN)/python -m deploy.chaos $(ARGS)
+
+lock: $(VENV)/.dev ## Pin the dependencies of pyproject.toml again, with hashes
+	$(UVLOCK) pyproject.toml -o requirements.lock --upgrade
+	$(UVLOCK) pyproject.toml --group dev -o requirements-dev.lock --upgrade
+
+clean: ## Remove the virtual environment and all local data
+	rm -rf $(VENV) data build
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Holdfast needs Python 3.11 or newer: make PYTHON=python3.11")'
+	@echo "Making the virtual environment in $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: requirements.lock | $(BIN)/python
+	@echo "Installing what requirements.lock pins (once)"
+	@$(PIP) -r requirements.lock
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock | $(BIN)/python
+	@echo "Installing what requirements-dev.lock pins (once)"
+	@$(PIP) -r requirements-dev.lock
+	@touch $@ $(VENV)/.run
