@@ -33,6 +33,8 @@ class Stack:
         }
 
     def start(self) -> None:
+        if lacks := missing():
+            raise StackError("This machine lacks:\n  " + "\n  ".join(lacks))
         with ThreadPoolExecutor() as threads:
             list(threads.map(lambda daemon: daemon.start(), self.daemons))
 

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from deploy.stack import Stack, StackError, install, missing
+from deploy.stack import Stack, StackError, install
 
 
 def main() -> int:
@@ -34,9 +34,6 @@ def parser() -> argparse.ArgumentParser:
 
 
 def up(stack: Stack) -> None:
-    lacks = missing()
-    if lacks:
-        raise StackError("\n".join(["This machine lacks:", *(f"  {sentence}" for sentence in lacks)]))
     stack.start()
     settings = "".join(f"{name}={value}\n" for name, value in stack.environment.items())
     (stack.directory / "env").write_text(settings)
