@@ -1,10 +1,10 @@
 """Run Holdfast: `python -m services` runs everything, supervised; `python -m services customer worker` runs one part.
 
-    python -m services                       migrate, then every API and worker, restarted when one ends
-    python -m services SERVICE api|worker    one part
-    python -m services SERVICE health        exit code 0 when the service's worker gave a sign of life
-    python -m services migrate [SERVICE]     bring the databases to the newest version
-    python -m services revision SERVICE MESSAGE   write the next migration (development)
+python -m services                       migrate, then every API and worker, restarted when one ends
+python -m services SERVICE api|worker    one part
+python -m services SERVICE health        exit code 0 when the service's worker gave a sign of life
+python -m services migrate [SERVICE]     bring the databases to the newest version
+python -m services revision SERVICE MESSAGE   write the next migration (development)
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import argparse
 import asyncio
 import os
 import socket
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -20,23 +22,28 @@ import uvicorn
 
 from services.supervisor import supervise
 from shared import telemetry
-from shared.database import Database
+from shared.bus.opening import open_bus
+from shared.contracts.topics import TOPICS, dead_letter_topic
+from shared.database import Database, is_transient
+from shared.errors import BusUnavailable
 from shared.migrating import migrate, revision
 from shared.settings import PORT_OFFSETS, Settings, load
-from shared.worker import run_worker, tune_collector, worker_is_alive
+from shared.worker import WorkerSpec, run_worker, tune_collector, worker_is_alive
 
 SERVICES = tuple(PORT_OFFSETS)
+PATIENCE_ATTEMPTS = 30
+PATIENCE_SECONDS = 2.0
+
+log = telemetry.logger()
 
 
 def main() -> int:
     arguments = _parse()
     settings = load()
-    if arguments.command == "all":
-        asyncio.run(_migrate(settings, SERVICES))
-        return supervise(settings)
-    if arguments.command == "migrate":
-        asyncio.run(_migrate(settings, [arguments.service] if arguments.service else SERVICES))
-        return 0
+    if arguments.command in {"all", "migrate"}:
+        telemetry.configure(settings, service="all", role="migrate")
+        asyncio.run(_prepare(settings, [arguments.service] if arguments.service else SERVICES))
+        return supervise(settings) if arguments.command == "all" else 0
     if arguments.command == "revision":
         asyncio.run(_revision(settings, arguments.service, arguments.message))
         return 0
@@ -54,7 +61,7 @@ def _parse() -> argparse.Namespace:
     writing.add_argument("message")
     for service in SERVICES:
         commands.add_parser(service, help="one part of it").add_argument("part", choices=("api", "worker", "health"))
-    parser.set_defaults(command="all")
+    parser.set_defaults(command="all", service=None)
     return parser.parse_args()
 
 
@@ -76,11 +83,13 @@ def _serve(settings: Settings, service: str) -> None:
 
 
 async def _work(settings: Settings, service: str) -> None:
-    from shared.bus.opening import open_bus  # noqa: PLC0415
-
-    spec = import_module(f"services.{service}.worker").SPEC
     database = Database(settings.database_url(service))
-    await run_worker(spec, settings=settings, database=database, bus=open_bus(settings), name=f"{socket.gethostname()}-{os.getpid()}")
+    await run_worker(_spec(service), settings=settings, database=database, bus=open_bus(settings), name=f"{socket.gethostname()}-{os.getpid()}")
+
+
+def _spec(service: str) -> WorkerSpec:
+    spec: WorkerSpec = import_module(f"services.{service}.worker").SPEC
+    return spec
 
 
 async def _health(settings: Settings, service: str) -> int:
@@ -92,13 +101,37 @@ async def _health(settings: Settings, service: str) -> int:
         await database.close()
 
 
-async def _migrate(settings: Settings, services: Any) -> None:
+async def _prepare(settings: Settings, services: Iterable[str]) -> None:
+    """Databases at their newest version, and every topic there."""
     for service in services:
         database = Database(settings.database_url(service))
         try:
-            await migrate(service, database)
+            await _patiently(partial(migrate, service, database))
         finally:
             await database.close()
+    bus = open_bus(settings)
+    try:
+        await _patiently(bus.start)
+        await _patiently(partial(bus.create_topics, topics_of(services)))
+    finally:
+        await bus.close()
+
+
+def topics_of(services: Iterable[str]) -> list[str]:
+    dead = [dead_letter_topic(topic, service) for service in services for topic in _spec(service).topics]
+    return [topic.name for topic in TOPICS] + dead
+
+
+async def _patiently(step: Callable[[], Awaitable[None]]) -> None:
+    """A database or broker that is still starting is waited for, not for ever."""
+    for attempt in range(1, PATIENCE_ATTEMPTS + 1):
+        try:
+            return await step()
+        except Exception as error:
+            if not (is_transient(error) or isinstance(error, BusUnavailable)) or attempt == PATIENCE_ATTEMPTS:
+                raise
+            log.warning("waiting", error_class=type(error).__name__, attempt=attempt)
+            await asyncio.sleep(PATIENCE_SECONDS)
 
 
 async def _revision(settings: Settings, service: str, message: str) -> None:

@@ -1,0 +1,134 @@
+"""One service as it runs, for tests: its worker and its API over a real bus and a real database, driven by events and HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from importlib import import_module
+from typing import Any, Self
+
+import httpx
+import orjson
+import sqlalchemy as sa
+
+from services.__main__ import topics_of
+from shared.bus import Consumer, Message, Partition
+from shared.bus.opening import open_bus
+from shared.database import Database
+from shared.migrating import migrate
+from shared.settings import Settings
+from shared.worker import Worker, WorkerSpec
+from tests.builders import message
+
+DEADLINE_SECONDS = 30.0
+
+
+async def until(ready: Callable[[], Awaitable[Any]], *, seconds: float = DEADLINE_SECONDS) -> Any:
+    """What `ready` answers once it is true."""
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = await ready()
+        if answer:
+            return answer
+        assert time.monotonic() < deadline, f"still {answer!r} after {seconds} s"
+        await asyncio.sleep(0.01)
+
+
+class ServiceUnderTest:
+    """`async with` runs it. `publish` and `settle`, then ask over `http` or `rows`."""
+
+    def __init__(self, service: str, settings: Settings) -> None:
+        self.service, self.settings = service, settings
+        self.spec: WorkerSpec = import_module(f"services.{service}.worker").SPEC
+        self.database = Database(settings.database_url(service))
+        self.bus = open_bus(settings)
+        self._published = Counter[str]()
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        await migrate(self.service, self.database)
+        self._stack.push_async_callback(self.database.close)
+        await self.bus.start()
+        self._stack.push_async_callback(self.bus.close)
+        await self.bus.create_topics(topics_of([self.service]))
+        await self.start_worker()
+        self._stack.push_async_callback(self.stop_worker)
+        app = import_module(f"services.{self.service}.api").app(self.settings)
+        await self._stack.enter_async_context(app.router.lifespan_context(app))
+        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+        self.http = await self._stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://test"))
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._stack.aclose()
+
+    async def start_worker(self) -> None:
+        self._stop = asyncio.Event()
+        worker = Worker(self.spec, settings=self.settings, database=self.database, bus=self.bus, name=f"test-{self.service}")
+        self._worker = asyncio.create_task(worker.run(self._stop))
+
+    async def stop_worker(self) -> None:
+        """Raises what ended the worker, if it was not this."""
+        self._stop.set()
+        await self._worker
+
+    async def publish(self, *events: dict[str, Any] | Message) -> None:
+        messages = [event if isinstance(event, Message) else message(event) for event in events]
+        await self.bus.publish(messages)
+        self._published.update(one.topic for one in messages)
+
+    async def settle(self) -> None:
+        """Until everything published here was taken in and everything it caused was published on."""
+        await until(self._is_settled)
+
+    async def send(self, *events: dict[str, Any] | Message) -> None:
+        await self.publish(*events)
+        await self.settle()
+
+    async def expect(self, topic: str, count: int) -> None:
+        """Settle, with `count` more messages that something else put on `topic`."""
+        self._published[topic] += count
+        await self.settle()
+
+    async def forget_offsets(self) -> None:
+        """What a crash before the offset commit leaves: the bus delivers everything again. The worker must be stopped."""
+        partitions = await self.rows(sa.select(self.spec.tables.watermarks))
+        consumer = await self.bus.consumer(self.service, self.spec.topics)
+        await until(lambda: self._owns_all(consumer, len(partitions)))
+        await consumer.commit({Partition(row.topic, row.partition): 0 for row in partitions})
+        await consumer.close()
+
+    @staticmethod
+    async def _owns_all(consumer: Consumer, count: int) -> bool:
+        await consumer.poll(max_records=1, timeout_seconds=0.1)
+        consumer.done()
+        return len(await consumer.lag()) >= count
+
+    async def rows(self, statement: Any) -> Sequence[sa.Row[Any]]:
+        async with self.database.reading() as connection:
+            return (await connection.execute(statement)).all()
+
+    async def read(self, topic: str, *, count: int) -> list[dict[str, Any]]:
+        """The first `count` events on a topic."""
+        consumer = await self.bus.consumer(f"reader-{time.monotonic_ns()}", [topic])
+        found: list[dict[str, Any]] = []
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while len(found) < count:
+            assert time.monotonic() < deadline, f"{len(found)} of {count} events on {topic}"
+            found += [orjson.loads(record.value) for record in await consumer.poll(max_records=500, timeout_seconds=0.2)]
+            consumer.done()
+        await consumer.close()
+        return found
+
+    async def _is_settled(self) -> bool:
+        if self._worker.done():
+            self._worker.result()
+            raise AssertionError("the worker ended")
+        watermarks = self.spec.tables.watermarks
+        totals = sa.select(watermarks.c.topic, sa.func.sum(watermarks.c.next_offset).label("taken")).group_by(watermarks.c.topic)
+        taken = {row.topic: row.taken for row in await self.rows(totals)}
+        waiting = await self.rows(sa.select(sa.func.count()).select_from(self.spec.tables.outbox))
+        return all(taken.get(topic, 0) >= count for topic, count in self._published.items()) and not waiting[0][0]
