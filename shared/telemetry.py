@@ -22,6 +22,7 @@ ALLOWED_FIELDS = frozenset(
 RECORDS = Counter("holdfast_records_total", "Records a worker finished, by outcome", ["service", "topic", "outcome"])
 BATCH_SECONDS = Histogram("holdfast_batch_seconds", "One polled batch, from decode to commit", ["service"])
 BATCH_FAILURES = Counter("holdfast_batch_failures_total", "Batches held and tried again", ["service", "error_class"])
+SWEEP_FAILURES = Counter("holdfast_sweep_failures_total", "Background steps that failed and are tried again", ["service", "error_class"])
 LAG = Gauge("holdfast_lag_records", "Records not yet applied", ["service", "topic"])
 OUTBOX = Gauge("holdfast_outbox_messages", "Messages waiting to be published", ["service"])
 PUBLISHED = Counter("holdfast_published_total", "Messages published from the outbox", ["service", "topic"])

@@ -79,6 +79,14 @@ Handlers = Mapping[type[Payload], Handler]
 AfterHandlers = Callable[[Batch], Awaitable[None]]
 
 
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """Work that no event starts. `step` does a bounded piece of it and answers whether more is to be done at once."""
+
+    every_seconds: float
+    step: Callable[[Database], Awaitable[bool]]
+
+
 def workers_table(metadata: sa.MetaData) -> sa.Table:
     """One row per worker process: what the API's readiness says about it."""
     return sa.Table(
@@ -100,6 +108,7 @@ class WorkerSpec:
     tables: InboxTables
     workers: sa.Table
     after: AfterHandlers | None = None
+    sweeps: tuple[Sweep, ...] = ()
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -119,7 +128,8 @@ class Worker:
         consumer = await self._open(stop)
         if consumer is None:
             return
-        tasks = [asyncio.create_task(step) for step in (self._consume(consumer, stop), self._relay.run(stop), self._beat(consumer, stop))]
+        sweeps = (self._sweep(sweep, stop) for sweep in self._spec.sweeps)
+        tasks = [asyncio.create_task(step) for step in (self._consume(consumer, stop), self._relay.run(stop), self._beat(consumer, stop), *sweeps)]
         try:
             await _first_error(tasks)
         finally:
@@ -278,6 +288,18 @@ class Worker:
                 log.warning("beat_failed", error_class=type(error).__name__)
             await _sleep(BEAT_SECONDS, stop)
 
+    async def _sweep(self, sweep: Sweep, stop: asyncio.Event) -> None:
+        """A sweep that fails is tried again at its next turn: events go on meanwhile, they do not depend on it."""
+        while not stop.is_set():
+            try:
+                more = await sweep.step(self._database)
+            except Exception as error:
+                more = False
+                telemetry.SWEEP_FAILURES.labels(self._spec.service, type(error).__name__).inc()
+                log.error("sweep_failed", error_class=type(error).__name__, exc_info=None if is_transient(error) else error)
+            if not more:
+                await _sleep(sweep.every_seconds, stop)
+
     async def _record_beat(self, lag: Mapping[Partition, int]) -> None:
         per_topic = Counter[str]()
         for at, records in lag.items():
@@ -335,5 +357,3 @@ async def _sleep(seconds: float, stop: asyncio.Event) -> None:
 def _first_line(error: BaseException) -> str:
     """Drivers put statements and values on the later lines: those stay out of logs and dead letters."""
     return str(error).split("\n", 1)[0][:300]
-
-
