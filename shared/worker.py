@@ -35,7 +35,6 @@ from shared.settings import Settings
 
 POLL_SECONDS = 0.5
 BEAT_SECONDS = 2.0
-BEAT_LIMIT_SECONDS = 15.0
 FIRST_RETRY_SECONDS = 0.2
 LONGEST_RETRY_SECONDS = 15.0
 
@@ -121,6 +120,8 @@ class Worker:
         self._relay = Relay(service=spec.service, database=database, bus=bus, outbox=spec.tables.outbox)
         self._failures: deque[float] = deque(maxlen=settings.handler_failures_per_minute)
         self._state = "starting"
+        # Outside supervisors look at this file's age: the worker turns, whatever the database and the bus do.
+        self._alive = settings.data_dir / f"{spec.service}-worker.alive"
         self._by_type = {payload.type: handler for payload, handler in spec.handlers.items()}
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -163,6 +164,7 @@ class Worker:
                 consumer.done()
 
     async def _poll(self, consumer: Consumer, stop: asyncio.Event) -> list[Record]:
+        self._alive.touch()
         try:
             records = await consumer.poll(max_records=self._settings.batch_records, timeout_seconds=POLL_SECONDS)
         except BusUnavailable as error:
@@ -272,6 +274,7 @@ class Worker:
 
     async def _hold(self, error: BaseException, delay: float, stop: asyncio.Event) -> float:
         """Wait before the same thing is tried again; the next delay."""
+        self._alive.touch()
         self._state = f"holding: {type(error).__name__}"
         telemetry.BATCH_FAILURES.labels(self._spec.service, type(error).__name__).inc()
         log.warning("held", error_class=type(error).__name__, error=_first_line(error), delay_seconds=round(delay, 2))
@@ -281,10 +284,12 @@ class Worker:
     async def _beat(self, consumer: Consumer, stop: asyncio.Event) -> None:
         while not stop.is_set():
             try:
+                await self._bus.ping()
                 await self._record_beat(await consumer.lag())
             except Exception as error:
                 if not (is_transient(error) or isinstance(error, BusUnavailable)):
                     raise
+                self._state = f"holding: {type(error).__name__}"
                 log.warning("beat_failed", error_class=type(error).__name__)
             await _sleep(BEAT_SECONDS, stop)
 
@@ -296,7 +301,7 @@ class Worker:
             except Exception as error:
                 more = False
                 telemetry.SWEEP_FAILURES.labels(self._spec.service, type(error).__name__).inc()
-                log.error("sweep_failed", error_class=type(error).__name__, exc_info=None if is_transient(error) else error)
+                log.exception("sweep_failed", error_class=type(error).__name__, exc_info=not is_transient(error))
             if not more:
                 await _sleep(sweep.every_seconds, stop)
 
@@ -319,19 +324,13 @@ async def run_worker(spec: WorkerSpec, *, settings: Settings, database: Database
     if settings.metrics_port:
         prometheus_client.start_http_server(settings.metrics_port, settings.host)
     tune_collector()
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
     await bus.start()
     try:
         await Worker(spec, settings=settings, database=database, bus=bus, name=name).run(stop)
     finally:
         await bus.close()
         await database.close()
-
-
-async def worker_is_alive(database: Database, workers: sa.Table, *, host: str) -> bool:
-    """Whether a worker on this host gave a sign of life lately; what a process supervisor outside asks."""
-    async with database.reading() as connection:
-        beats = await connection.scalars(sa.select(workers.c.beat_at).where(workers.c.name.startswith(f"{host}-", autoescape=True)))
-        return any((clock.wall() - beat).total_seconds() < BEAT_LIMIT_SECONDS for beat in beats)
 
 
 def tune_collector() -> None:
