@@ -149,6 +149,11 @@ class BusUnavailable(Unavailable):
     title = "The event bus can not be reached; nothing was lost, try again"
 
 
+class TopicMissing(BusUnavailable):
+    code = "topic_missing"
+    title = "The topic has not been created on the event bus; nothing was lost, try again"
+
+
 class OwnershipLost(HoldfastError):
     code = "ownership_lost"
     title = "The partition belongs to another member now"
