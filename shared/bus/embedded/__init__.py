@@ -11,35 +11,45 @@ import uuid
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
 from shared import clock, telemetry
-from shared.bus import Message, Partition, check_size, retention_days
+from shared.bus import Message, Partition, retention_days
 from shared.bus.embedded import log
 from shared.bus.embedded.consumer import EmbeddedConsumer, now_ms
-from shared.bus.embedded.file import Lane
+from shared.bus.embedded.file import Lane, News
 from shared.bus.embedded.groups import Member
 from shared.bus.partitioner import partition_of
-from shared.errors import BusUnavailable, TopicMissing
+from shared.errors import BusUnavailable, EventTooLarge, TopicMissing
 
 PARTITIONS = 8
 LEASE_SECONDS = 10.0
 SWEEP_SECONDS = 60.0
 KEEP_RECORDS = 1_000_000
+MAX_VALUE_BYTES = 4 * 1024 * 1024
 # A group that has neither joined nor committed for so long holds back no record any more, as on Kafka.
 GROUP_DAYS = 30
 
 logger = telemetry.logger()
 
 
+@dataclass(slots=True, eq=False)
+class Append:
+    """What one call of `publish` waits for."""
+
+    rows: list[log.Row]
+    durable: bool = False
+
+
 class EmbeddedBus:
     def __init__(self, path: Path, topic_prefix: str = "", *, lease_seconds: float = LEASE_SECONDS, keep_records: int = KEEP_RECORDS) -> None:
         self._prefix, self._lease_seconds, self._keep_records = topic_prefix, lease_seconds, keep_records
         self._writer, self._reader = Lane(path, "writer"), Lane(path, "reader")
-        self._bell = asyncio.Event()
-        self._queue: deque[list[log.Row]] = deque()
+        self._news = News(path)
+        self._queue: deque[Append] = deque()
         self._counts: dict[str, int] = {}
         self._consumers: list[EmbeddedConsumer] = []
         self._sweeper: asyncio.Task[None] | None = None
@@ -56,24 +66,24 @@ class EmbeddedBus:
             await consumer.close()
         await self._writer.close()
         await self._reader.close()
+        self._news.close()
 
     async def create_topics(self, names: Sequence[str]) -> None:
         topics = [self._prefix + name for name in names]
         await self._writer.run(partial(log.create_partitions, topics=topics, count=PARTITIONS))
 
     async def publish(self, messages: Sequence[Message]) -> None:
-        rows = [log.row_of(message, await self._partition_of(message)) for message in messages]
-        self._queue.append(rows)
-        await self._writer.run(partial(self._append, rows))
-        self._bell.set()
-        self._bell.clear()
+        append = Append([log.row_of(message, await self._partition_of(message)) for message in messages])
+        self._queue.append(append)
+        await self._writer.run(partial(self._append, append=append))
+        self._news.tell()
 
     async def consumer(self, group: str, topics: Sequence[str]) -> EmbeddedConsumer:
         for topic in topics:
             await self._partitions_of(topic)
         names = tuple(self._prefix + topic for topic in topics)
         member = Member(uuid.uuid4().hex, self._prefix + group, names, int(self._lease_seconds * 1000))
-        consumer = EmbeddedConsumer(member, prefix=self._prefix, writer=self._writer, reader=self._reader, bell=self._bell)
+        consumer = EmbeddedConsumer(member, prefix=self._prefix, writer=self._writer, reader=self._reader, news=self._news)
         await consumer.join()
         self._consumers.append(consumer)
         return consumer
@@ -84,11 +94,11 @@ class EmbeddedBus:
     async def sweep(self, now: datetime) -> None:
         """Remove what retention allows, in transactions so short that publishers do not notice."""
         groups_since = now - timedelta(days=GROUP_DAYS)
-        for topic, partitions in (await self._reader.run(log.partition_counts)).items():
-            since = now - timedelta(days=retention_days(topic.removeprefix(self._prefix)))
+        for topic, partitions in (await self._topics()).items():
+            since = now - timedelta(days=retention_days(topic))
             keep = log.Keep(_to_ms(since), self._keep_records, _to_ms(groups_since))
             for number in range(partitions):
-                while await self._writer.run(partial(log.expire, at=Partition(topic, number), keep=keep)):
+                while await self._writer.run(partial(log.expire, at=Partition(self._prefix + topic, number), keep=keep)):
                     pass
 
     async def _sweep_for_ever(self) -> None:
@@ -100,24 +110,34 @@ class EmbeddedBus:
                 logger.warning("sweep_failed", error=error.detail)
 
     async def _partition_of(self, message: Message) -> Partition:
-        check_size(message)
+        if len(message.value) > MAX_VALUE_BYTES:
+            raise EventTooLarge(f"A message of {len(message.value)} bytes: the bus takes {MAX_VALUE_BYTES}")
         count = self._counts.get(message.topic) or await self._partitions_of(message.topic)
         return Partition(self._prefix + message.topic, partition_of(message.key.encode(), count))
 
     async def _partitions_of(self, topic: str) -> int:
         if topic not in self._counts:
-            self._counts = {name.removeprefix(self._prefix): count for name, count in (await self._reader.run(log.partition_counts)).items()}
+            self._counts = await self._topics()
         if topic not in self._counts:
             raise TopicMissing(f"There is no topic {topic}: create_topics has to come first")
         return self._counts[topic]
 
-    def _append(self, connection: sqlite3.Connection, rows: list[log.Row]) -> None:
-        """Everything queued in one transaction: a sync of the disk costs more than a hundred records. On the writer's thread."""
-        if not any(queued is rows for queued in self._queue):
-            return  # an earlier call has taken it along
-        taken = list(self._queue)
-        log.append(connection, [row for queued in taken for row in queued], now_ms=now_ms())
-        ...
+    async def _topics(self) -> dict[str, int]:
+        counts = await self._reader.run(log.partition_counts)
+        return {name.removeprefix(self._prefix): count for name, count in counts.items() if name.startswith(self._prefix)}
+
+    def _append(self, connection: sqlite3.Connection, append: Append) -> None:
+        """Everything that waits, in one transaction: a sync of the disk costs more than a hundred records. On the writer's thread."""
+        if append.durable:
+            return  # an earlier call took it along
+        waiting = [self._queue.popleft() for _ in range(len(self._queue))]
+        try:
+            log.append(connection, [row for each in waiting for row in each.rows], now_ms=now_ms())
+        except BaseException:
+            self._queue.extendleft(each for each in reversed(waiting) if each is not append)
+            raise
+        for each in waiting:
+            each.durable = True
 
 
 def _to_ms(moment: datetime) -> int:

@@ -10,12 +10,10 @@ from functools import partial
 from shared import clock, telemetry
 from shared.bus import Partition, Record
 from shared.bus.embedded import groups, log
-from shared.bus.embedded.file import Lane
+from shared.bus.embedded.file import Lane, News
 from shared.bus.embedded.groups import Member
 from shared.errors import BusUnavailable
 
-# How soon a commit of another process is seen.
-STEP_SECONDS = 0.02
 BEATS_PER_LEASE = 3
 
 logger = telemetry.logger()
@@ -24,8 +22,8 @@ logger = telemetry.logger()
 class EmbeddedConsumer:
     """`_positions` are the partitions owned and the offsets to read next. Whoever changes them, or fetches by them, has the turn."""
 
-    def __init__(self, member: Member, *, prefix: str, writer: Lane, reader: Lane, bell: asyncio.Event) -> None:
-        self._member, self._prefix, self._writer, self._reader, self._bell = member, prefix, writer, reader, bell
+    def __init__(self, member: Member, *, prefix: str, writer: Lane, reader: Lane, news: News) -> None:
+        self._member, self._prefix, self._writer, self._reader, self._news = member, prefix, writer, reader, news
         self._positions: dict[Partition, int] = {}
         self._generation = -1
         self._in_flight = False
@@ -39,11 +37,12 @@ class EmbeddedConsumer:
     async def poll(self, *, max_records: int, timeout_seconds: float) -> list[Record]:
         deadline = clock.monotonic() + timeout_seconds
         while True:
+            seen = self._news.version()
             async with self._turn:
-                fetched = await self._fetch(max_records)
-            if fetched.records or clock.monotonic() >= deadline:
-                return fetched.records
-            await self._wait_for_change(fetched.version, deadline)
+                records = await self._fetch(max_records)
+            if records or clock.monotonic() >= deadline:
+                return records
+            await self._news.wait(seen=seen, deadline=deadline)
 
     async def commit(self, offsets: Mapping[Partition, int]) -> None:
         on_the_wire = {Partition(self._prefix + at.topic, at.number): offset for at, offset in offsets.items()}
@@ -71,7 +70,7 @@ class EmbeddedConsumer:
         with suppress(BusUnavailable):
             await self._writer.run(partial(groups.leave, member=self._member))
 
-    async def _fetch(self, max_records: int) -> log.Fetched:
+    async def _fetch(self, max_records: int) -> list[Record]:
         fetched = await self._read(max_records)
         if fetched.generation != self._generation and not self._in_flight:
             await self._rebalance()
@@ -81,20 +80,11 @@ class EmbeddedConsumer:
             del self._positions[at]
             self._positions[at] = next_offset
         self._in_flight = self._in_flight or bool(fetched.records)
-        return fetched
+        return fetched.records
 
     async def _read(self, max_records: int) -> log.Fetched:
         positions = dict(self._positions)
         return await self._reader.run(partial(log.fetch, group=self._member.group, positions=positions, max_records=max_records, prefix=self._prefix))
-
-    async def _wait_for_change(self, version: int, deadline: float) -> None:
-        while (left := deadline - clock.monotonic()) > 0:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(min(left, STEP_SECONDS)):
-                    await self._bell.wait()
-                    return
-            if await self._reader.run(log.data_version) != version:
-                return
 
     async def _rebalance(self) -> None:
         share = await self._writer.run(partial(groups.rebalance, member=self._member, now_ms=now_ms()))

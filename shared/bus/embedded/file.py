@@ -6,15 +6,17 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
+from shared import clock
 from shared.errors import BusUnavailable
 
 T = TypeVar("T")
 
 BUSY_SECONDS = 10
+STEP_SECONDS = 0.02
 MAX_IDLE_WAL_BYTES = 64 * 1024 * 1024
 
 # A cursor is what a group knows about a partition: which record it takes next, and which member reads it.
@@ -86,6 +88,45 @@ class Lane:
         return job(self._connection)
 
     def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+
+
+class News:
+    """Wakes who waits for a commit: at once when it was made in this process, within a step when in another.
+
+    Asks on the event loop itself: that takes 4 microseconds and no I/O, a hop to a thread and back thirty times that.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._bell = asyncio.Event()
+        self._connection: sqlite3.Connection | None = None
+
+    def tell(self) -> None:
+        self._bell.set()
+        self._bell.clear()
+
+    def version(self) -> int | None:
+        """Another number after every commit; None if it can not be told just now."""
+        try:
+            if self._connection is None:
+                self._connection = sqlite3.connect(self._path, timeout=0, isolation_level=None)
+            (version,) = self._connection.execute("PRAGMA data_version").fetchone()
+            return int(version)
+        except sqlite3.OperationalError:
+            return None
+
+    async def wait(self, *, seen: int | None, deadline: float) -> None:
+        while (left := deadline - clock.monotonic()) > 0:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(left, STEP_SECONDS)):
+                    await self._bell.wait()
+                    return
+            if self.version() != seen:
+                return
+
+    def close(self) -> None:
         if self._connection is not None:
             self._connection.close()
 

@@ -115,13 +115,11 @@ def _join(connection: sqlite3.Connection, member: Member, *, now_ms: int) -> Non
         """,
         [(member.group, topic, now_ms) for topic in member.topics],
     )
-    connection.executemany(
-        "UPDATE cursors SET moved_ms = ? WHERE group_name = ? AND topic = ?", [(now_ms, member.group, topic) for topic in member.topics]
-    )
+    connection.executemany("UPDATE cursors SET moved_ms = ? WHERE group_name = ? AND topic = ?", [(now_ms, member.group, topic) for topic in member.topics])
 
 
 def _remove_dead(connection: sqlite3.Connection, group: str, *, now_ms: int) -> bool:
-    dead = [id for (id,) in connection.execute("DELETE FROM members WHERE group_name = ? AND expires_ms < ? RETURNING id", (group, now_ms)).fetchall()]
+    dead = [member for (member,) in connection.execute("DELETE FROM members WHERE group_name = ? AND expires_ms < ? RETURNING id", (group, now_ms)).fetchall()]
     _free(connection, group, dead)
     return bool(dead)
 
@@ -136,7 +134,7 @@ def _take_range(connection: sqlite3.Connection, member: Member) -> bool:
         Partition(topic, number): owner
         for topic, number, owner in connection.execute("SELECT topic, partition, owner FROM cursors WHERE group_name = ?", (member.group,))
     }
-    members = {id: json.loads(topics) for id, topics in connection.execute("SELECT id, topics FROM members WHERE group_name = ?", (member.group,))}
+    members = {name: json.loads(topics) for name, topics in connection.execute("SELECT id, topics FROM members WHERE group_name = ?", (member.group,))}
     wanted = {at for at, owner in ranges(owners, members).items() if owner == member.id}
     given_up = [at for at, owner in owners.items() if owner == member.id and at not in wanted]
     taken = [at for at in wanted if owners[at] is None]
@@ -146,9 +144,7 @@ def _take_range(connection: sqlite3.Connection, member: Member) -> bool:
 
 
 def _set_owner(connection: sqlite3.Connection, group: str, partitions: Iterable[Partition], owner: str | None) -> None:
-    connection.executemany(
-        "UPDATE cursors SET owner = ? WHERE group_name = ? AND topic = ? AND partition = ?", [(owner, group, *at) for at in partitions]
-    )
+    connection.executemany("UPDATE cursors SET owner = ? WHERE group_name = ? AND topic = ? AND partition = ?", [(owner, group, *at) for at in partitions])
 
 
 def _next_generation(connection: sqlite3.Connection, group: str) -> None:

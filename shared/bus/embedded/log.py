@@ -26,7 +26,6 @@ class Row(NamedTuple):
 
 
 class Fetched(NamedTuple):
-    version: int
     generation: int
     records: list[Record]
     next_offsets: dict[Partition, int]
@@ -74,15 +73,8 @@ def _next_offset(connection: sqlite3.Connection, at: Partition) -> int:
     return int(offset)
 
 
-def data_version(connection: sqlite3.Connection) -> int:
-    """Changes when another connection commits, in this process or any other. Costs no I/O."""
-    (version,) = connection.execute("PRAGMA data_version").fetchone()
-    return int(version)
-
-
 def fetch(connection: sqlite3.Connection, group: str, positions: Mapping[Partition, int], *, max_records: int, prefix: str) -> Fetched:
     """The records at `positions`, the partitions in the order given, and the generation of the group that they were read at."""
-    version = data_version(connection)
     connection.execute("BEGIN")
     try:
         generation = connection.execute("SELECT generation FROM groups WHERE name = ?", (group,)).fetchone()
@@ -93,7 +85,7 @@ def fetch(connection: sqlite3.Connection, group: str, positions: Mapping[Partiti
             next_offsets[at] = record.offset + 1
     finally:
         connection.execute("COMMIT")
-    return Fetched(version, generation[0] if generation else 0, records, next_offsets)
+    return Fetched(generation[0] if generation else 0, records, next_offsets)
 
 
 def _behind(connection: sqlite3.Connection, positions: Mapping[Partition, int]) -> dict[Partition, int]:
