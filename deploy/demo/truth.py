@@ -1,0 +1,63 @@
+"""The ground truth beside the run: what Holdfast has to guess, for checking its scores, saves and uplift."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from deploy.demo.course import Course
+from deploy.demo.population import Customer
+from deploy.demo.state import State, write
+from deploy.demo.stream import Stream
+
+
+def record(folder: Path, state: State, stream: Stream) -> dict[str, int]:
+    """Writes truth.jsonl and counts.json as of what was sent; answers the counts."""
+    lines = list(lines_of(stream, state, state.sent_until.date()))
+    tally = dict(state.counts) | {
+        "customers": len(lines),
+        "left": sum(line["left"] is not None for line in lines),
+        "saved": sum(drift["how"] == "saved" for line in lines for drift in line["drifts"]),
+    }
+    write(folder / "truth.jsonl", lines)
+    write(folder / "counts.json", [{"as_of": state.sent_until, **tally}])
+    return tally
+
+
+def lines_of(stream: Stream, state: State, today: date) -> Iterator[dict[str, Any]]:
+    calls: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for call in state.calls.values():
+        calls[call.customer_id].append({"at": call.at, "result": call.result, "offer_accepted": call.offer_accepted, "reached": call.reached})
+    for customer in stream.customers.values():
+        yield line_of(customer, stream.course(customer.customer_id), calls[customer.customer_id], today)
+
+
+def line_of(customer: Customer, course: Course, calls: Sequence[Mapping[str, Any]], today: date) -> dict[str, Any]:
+    """The drifts begun so far; `would_leave` is the day they go if nobody calls, none for those who stay."""
+    drifts = [
+        {
+            "began": drift.began,
+            "would_leave": drift.due if drift.would_leave else None,
+            "ended": drift.ended if drift.ended <= today else None,
+            "how": drift.how if drift.ended <= today else "drifting",
+        }
+        for drift in course.drifts
+        if drift.began <= today
+    ]
+    last = drifts[-1] if drifts else {"began": None, "would_leave": None, "how": None}
+    return {
+        "customer_id": customer.customer_id,
+        "cause": customer.cause,
+        "responder": customer.responder,
+        "joined": customer.joined,
+        "drift_began": last["began"],
+        "would_leave": last["would_leave"],
+        "left": course.left if course.left and course.left <= today else None,
+        "called_at": calls[-1]["at"] if calls else None,
+        "saved": last["how"] == "saved",
+        "drifts": drifts,
+        "calls": calls,
+    }
