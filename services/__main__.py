@@ -16,7 +16,6 @@ import socket
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from importlib import import_module
-from typing import Any
 
 import uvicorn
 
@@ -28,7 +27,7 @@ from shared.database import Database, is_transient
 from shared.errors import BusUnavailable
 from shared.migrating import migrate, revision
 from shared.settings import PORT_OFFSETS, Settings, load
-from shared.worker import WorkerSpec, run_worker, tune_collector, worker_is_alive
+from shared.worker import WorkerSpec, run_worker, tune_collector
 
 SERVICES = tuple(PORT_OFFSETS)
 PATIENCE_ATTEMPTS = 30
@@ -60,7 +59,7 @@ def _parse() -> argparse.Namespace:
     writing.add_argument("service", choices=SERVICES)
     writing.add_argument("message")
     for service in SERVICES:
-        commands.add_parser(service, help="one part of it").add_argument("part", choices=("api", "worker", "health"))
+        commands.add_parser(service, help="one part of it").add_argument("part", choices=("api", "worker"))
     parser.set_defaults(command="all", service=None)
     return parser.parse_args()
 
@@ -70,8 +69,6 @@ def _run_part(settings: Settings, service: str, part: str) -> int:
     if part == "api":
         _serve(settings, service)
         return 0
-    if part == "health":
-        return asyncio.run(_health(settings, service))
     asyncio.run(_work(settings, service))
     return 0
 
@@ -90,15 +87,6 @@ async def _work(settings: Settings, service: str) -> None:
 def _spec(service: str) -> WorkerSpec:
     spec: WorkerSpec = import_module(f"services.{service}.worker").SPEC
     return spec
-
-
-async def _health(settings: Settings, service: str) -> int:
-    workers: Any = import_module(f"services.{service}.tables").WORKERS
-    database = Database(settings.database_url(service))
-    try:
-        return 0 if await worker_is_alive(database, workers, host=socket.gethostname()) else 1
-    finally:
-        await database.close()
 
 
 async def _prepare(settings: Settings, services: Iterable[str]) -> None:
@@ -126,7 +114,8 @@ async def _patiently(step: Callable[[], Awaitable[None]]) -> None:
     """A database or broker that is still starting is waited for, not for ever."""
     for attempt in range(1, PATIENCE_ATTEMPTS + 1):
         try:
-            return await step()
+            await step()
+            return
         except Exception as error:
             if not (is_transient(error) or isinstance(error, BusUnavailable)) or attempt == PATIENCE_ATTEMPTS:
                 raise

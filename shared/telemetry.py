@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import traceback
 from typing import Any
 
 import structlog
@@ -31,14 +32,16 @@ REQUEST_SECONDS = Histogram("holdfast_request_seconds", "HTTP requests", ["servi
 
 
 def configure(settings: Settings, *, service: str, role: str) -> None:
-    renderer: Any = structlog.processors.JSONRenderer() if settings.log_format == "json" else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    renderer: Any = structlog.processors.JSONRenderer()
+    if settings.log_format == "console":
+        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _traceback_without_values,
             _only_allowed_fields,
-            structlog.processors.format_exc_info,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[settings.log_level.upper()]),
@@ -52,5 +55,13 @@ def logger() -> structlog.typing.FilteringBoundLogger:
     return bound
 
 
+def _traceback_without_values(_: Any, __: str, fields: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Where it failed, not with what: messages and local variables of an exception may be personal."""
+    error = fields.pop("exc_info", None)
+    if isinstance(error, BaseException):
+        fields["exception"] = "".join(traceback.format_tb(error.__traceback__)) + type(error).__name__
+    return fields
+
+
 def _only_allowed_fields(_: Any, __: str, fields: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    return {name: value for name, value in fields.items() if name in ALLOWED_FIELDS or name == "exc_info"}
+    return {name: value for name, value in fields.items() if name in ALLOWED_FIELDS}

@@ -85,8 +85,7 @@ def create_app(
     app.add_exception_handler(HoldfastError, _on_expected)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http_error)
-    app.add_exception_handler(Exception, _on_unexpected)
-    app.add_middleware(RequestLog, service=service)
+    app.add_middleware(Boundary, service=service)
     return app
 
 
@@ -131,15 +130,16 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
     return answer
 
 
-async def _on_unexpected(request: Request, error: Exception) -> Response:
+def _unexpected(error: Exception, *, instance: str) -> Response:
     if is_transient(error):
-        return problem(Unavailable("the database does not answer"), instance=request.url.path)
+        return problem(Unavailable("the database does not answer"), instance=instance)
     log.error("request_failed", error_class=type(error).__name__, exc_info=error)
-    return problem(HoldfastError(), instance=request.url.path)
+    return problem(HoldfastError(), instance=instance)
 
 
-class RequestLog:
-    """Request id, log line and metrics. Plain ASGI: Starlette's BaseHTTPMiddleware costs two thirds of the rate."""
+class Boundary:
+    """Request id, log line, metrics, and an answer to what nobody expected. Plain ASGI: Starlette's BaseHTTPMiddleware
+    costs two thirds of the rate."""
 
     def __init__(self, app: ASGIApp, service: str) -> None:
         self._app, self._service = app, service
@@ -148,7 +148,7 @@ class RequestLog:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started, status = clock.monotonic(), 500
+        started, status = clock.monotonic(), 0
         given = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
         request_id = given if given.isascii() and given.isprintable() and 0 < len(given) <= 64 else uuid.uuid4().hex
 
@@ -162,6 +162,10 @@ class RequestLog:
         structlog.contextvars.bind_contextvars(request_id=request_id)
         try:
             await self._app(scope, receive, answer)
+        except Exception as error:
+            if status:
+                raise  # the answer is under way: cutting it off is all that is left
+            await _unexpected(error, instance=scope["path"])(scope, receive, answer)
         finally:
             self._observe(scope, status, clock.monotonic() - started)
 

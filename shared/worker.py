@@ -202,18 +202,26 @@ class Worker:
 
     async def _apply(self, records: list[Record]) -> None:
         """The batch in one transaction; when a handler fails, in halves, down to the record that fails alone."""
+        failure = await self._try(records)
+        if failure is None:
+            return
+        if len(records) > 1:
+            middle = len(records) // 2
+            await self._apply(records[:middle])
+            await self._apply(records[middle:])
+            return
+        self._count_failure(failure)
+        await self._transact(records, poison=HandlerFailed(f"{type(failure).__name__}: {_first_line(failure)}"))
+
+    async def _try(self, records: list[Record]) -> Exception | None:
+        """The error of a handler; trouble that passes is raised."""
         try:
             await self._transact(records, poison=None)
         except Exception as error:
-            if is_transient(error) or isinstance(error, TooManyFailures):
+            if is_transient(error):
                 raise
-            if len(records) > 1:
-                middle = len(records) // 2
-                await self._apply(records[:middle])
-                await self._apply(records[middle:])
-                return
-            self._count_failure(error)
-            await self._transact(records, poison=HandlerFailed(f"{type(error).__name__}: {_first_line(error)}"))
+            return error
+        return None
 
     async def _transact(self, records: list[Record], *, poison: EventRejected | None) -> None:
         async with self._database.transaction() as tx:

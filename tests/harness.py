@@ -68,12 +68,12 @@ class ServiceUnderTest:
     async def start_worker(self) -> None:
         self._stop = asyncio.Event()
         worker = Worker(self.spec, settings=self.settings, database=self.database, bus=self.bus, name=f"test-{self.service}")
-        self._worker = asyncio.create_task(worker.run(self._stop))
+        self.worker = asyncio.create_task(worker.run(self._stop))
 
     async def stop_worker(self) -> None:
         """Raises what ended the worker, if it was not this."""
         self._stop.set()
-        await self._worker
+        await self.worker
 
     async def publish(self, *events: dict[str, Any] | Message) -> None:
         messages = [event if isinstance(event, Message) else message(event) for event in events]
@@ -124,8 +124,8 @@ class ServiceUnderTest:
         return found
 
     async def _is_settled(self) -> bool:
-        if self._worker.done():
-            self._worker.result()
+        if self.worker.done():
+            self.worker.result()
             raise AssertionError("the worker ended")
         watermarks = self.spec.tables.watermarks
         totals = sa.select(watermarks.c.topic, sa.func.sum(watermarks.c.next_offset).label("taken")).group_by(watermarks.c.topic)

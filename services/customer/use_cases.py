@@ -298,4 +298,3 @@ def _activity(customer_id: str, sequence: int, facts: Sequence[Stored], months: 
 def _published(one: Stored) -> Document:
     event = one.event
     return {"source": event.source, "id": event.id, "type": event.type, "time": event.time, "occurred_at": one.occurred_at, "data": orjson.Fragment(one.data)}
-
