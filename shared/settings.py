@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+S = TypeVar("S", bound=BaseSettings)
 
 Service = Literal["customer", "segmentation", "retention", "gateway"]
 
@@ -65,9 +67,15 @@ class Settings(BaseSettings):
 
 
 def load() -> Settings:
-    """The settings of this process. Ends it with one readable line per problem when they can not be used."""
+    """The settings of this process."""
+    return read(Settings)
+
+
+def read(kind: type[S]) -> S:
+    """From the environment. Ends the process with one readable line per problem when they can not be used."""
     try:
-        return Settings()
+        return kind()
     except ValidationError as error:
-        lines = [f"  HOLDFAST_{'.'.join(map(str, one['loc'])).upper()}: {one['msg']}" for one in error.errors()]
+        prefix = kind.model_config.get("env_prefix", "")
+        lines = [f"  {prefix}{'.'.join(map(str, one['loc'])).upper()}: {one['msg']}" for one in error.errors()]
         raise SystemExit("The settings can not be used:\n" + "\n".join(lines)) from None
