@@ -85,7 +85,8 @@ async def test_every_error_is_a_problem_document(http: httpx.AsyncClient, method
 
 async def test_an_idempotency_key_does_it_once(http: httpx.AsyncClient) -> None:
     first, second, other, missing = [
-        await http.post("/parents", params={"id": id}, headers={"Idempotency-Key": key} if key else {}) for id, key in [(1, "a"), (1, "a"), (2, "a"), (3, "")]
+        await http.post("/parents", params={"id": number}, headers={"Idempotency-Key": key} if key else {})
+        for number, key in [(1, "a"), (1, "a"), (2, "a"), (3, "")]
     ]
     assert (first.status_code, first.json()) == (second.status_code, second.json()) == (200, {"id": 1})
     assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
