@@ -32,10 +32,12 @@ types: $(VENV)/.dev
 
 generated: $(VENV)/.dev
 	$(BIN)/python -m shared.contracts.asyncapi --check
+	$(BIN)/python -m shared.errors --check
 	$(BIN)/python -m deploy.validate
 
 docs: $(VENV)/.dev ## Write the generated docs again
 	$(BIN)/python -m shared.contracts.asyncapi
+	$(BIN)/python -m shared.errors
 
 stack: $(VENV)/.run ## Start a real Kafka and PostgreSQL on this machine, without containers
 	@$(BIN)/python -m deploy.stack install

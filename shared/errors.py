@@ -5,12 +5,16 @@
       RequestFailed      an HTTP request that is answered with a problem document
       OwnershipLost      the bus gave the partitions to another member: not an error, the batch is theirs now
 
-The catalogue of codes is documented by what stands here; docs/errors.md is generated from it.
+The catalogue of codes is what stands here: `python -m shared.errors` writes docs/errors.md from it, `--check` compares.
 """
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import ClassVar
+
+PAGE = Path(__file__).parents[1] / "docs" / "errors.md"
 
 
 class HoldfastError(Exception):
@@ -115,6 +119,18 @@ class UnsupportedMediaType(RequestFailed):
     title = "The content type is not one that this resource reads"
 
 
+class BodyTooLarge(RequestFailed):
+    code = "body_too_large"
+    status = 413
+    title = "The body is larger than this resource reads"
+
+
+class BodyTooSlow(RequestFailed):
+    code = "body_too_slow"
+    status = 408
+    title = "The body did not arrive in time"
+
+
 class Conflict(RequestFailed):
     code = "conflict"
     status = 409
@@ -160,8 +176,32 @@ class OwnershipLost(HoldfastError):
 
 
 def catalogue(root: type[HoldfastError] = HoldfastError) -> list[type[HoldfastError]]:
-    """Every error class below `root`, in the order of the source."""
-    found = [root]
-    for child in root.__subclasses__():
-        found += catalogue(child)
-    return found
+    """Every error class from `root` down, in the order of the source."""
+    return [root, *(found for child in root.__subclasses__() for found in catalogue(child))]
+
+
+def page() -> str:
+    """The catalogue as Markdown."""
+    rows = [f"| `{error.code}` | {error.status} | {error.title} |" for error in catalogue()]
+    return "\n".join([_INTRODUCTION, "| code | HTTP status | meaning |", "| --- | --- | --- |", *rows, ""])
+
+
+_INTRODUCTION = """# Errors
+
+Over HTTP every error is a problem document (RFC 9457, `application/problem+json`) whose `code` is one of these. A dead letter and a verdict of
+`POST /v1/events` carry the same codes. Generated from `shared/errors.py` by `make docs`.
+"""
+
+
+def main() -> int:
+    if "--check" not in sys.argv:
+        PAGE.write_text(page())
+        return 0
+    if PAGE.exists() and PAGE.read_text() == page():
+        return 0
+    sys.stderr.write("docs/errors.md is out of date: run `make docs`\n")
+    return 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
