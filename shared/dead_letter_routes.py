@@ -49,8 +49,8 @@ class Replay(BaseModel):
     event: dict[str, Any] | None = Field(default=None, description="The whole CloudEvent, corrected")
 
 
-def dead_letter_router(tables: InboxTables, *, group: str) -> APIRouter:
-    router = APIRouter(prefix="/dead-letters", tags=["dead letters"])
+def dead_letter_router(tables: InboxTables, *, group: str, prefix: str = "/dead-letters") -> APIRouter:
+    router = APIRouter(prefix=prefix, tags=["dead letters"])
 
     @router.get("", operation_id=f"list_{group}_dead_letters", summary="Records that could not be applied, oldest first")
     async def list_(

@@ -27,6 +27,7 @@ SWEEP_FAILURES = Counter("holdfast_sweep_failures_total", "Background steps that
 LAG = Gauge("holdfast_lag_records", "Records not yet applied", ["service", "topic"])
 OUTBOX = Gauge("holdfast_outbox_messages", "Messages waiting to be published", ["service"])
 PUBLISHED = Counter("holdfast_published_total", "Messages published from the outbox", ["service", "topic"])
+INTAKE = Counter("holdfast_intake_events_total", "Events that came over HTTP, by verdict", ["code"])
 REQUESTS = Counter("holdfast_requests_total", "HTTP requests", ["service", "method", "route", "status"])
 REQUEST_SECONDS = Histogram("holdfast_request_seconds", "HTTP requests", ["service", "route"])
 

@@ -43,6 +43,7 @@ WORKER_BEAT_LIMIT_SECONDS = 15
 log = telemetry.logger()
 
 Lifespan = Callable[[FastAPI, AsyncExitStack], Awaitable[None]]
+Checks = Callable[[FastAPI], Awaitable[dict[str, Any]]]
 
 
 class Problem(BaseModel):
@@ -63,9 +64,17 @@ PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
 
 
 def create_app(
-    *, service: str, settings: Settings, routers: Sequence[APIRouter], description: str, workers: sa.Table | None = None, lifespan: Lifespan | None = None
+    *,
+    service: str,
+    settings: Settings,
+    routers: Sequence[APIRouter],
+    description: str,
+    workers: sa.Table | None = None,
+    lifespan: Lifespan | None = None,
+    checks: Checks | None = None,
 ) -> FastAPI:
-    """An API with its database open while it runs. `lifespan` opens what else it needs on the given stack."""
+    """An API with its database open while it runs. `lifespan` opens what else it needs on the given stack; what `checks` finds
+    is told by readiness, and does not decide it."""
 
     @asynccontextmanager
     async def running(app: FastAPI) -> AsyncIterator[None]:
@@ -80,7 +89,7 @@ def create_app(
     app = FastAPI(
         title=f"Holdfast {service}", version="0.1.0", description=description, lifespan=running, docs_url=None, redoc_url=None, responses=PROBLEM_RESPONSES
     )
-    for router in (*routers, health_router(workers)):
+    for router in (*routers, health_router(workers, checks)):
         app.include_router(router)
     app.add_exception_handler(HoldfastError, _on_expected)
     app.add_exception_handler(RequestValidationError, _on_invalid)
@@ -177,7 +186,7 @@ class Boundary:
         log.debug("request", method=scope["method"], route=route, status=status, seconds=round(seconds, 4))
 
 
-def health_router(workers: sa.Table | None) -> APIRouter:
+def health_router(workers: sa.Table | None, checks: Checks | None = None) -> APIRouter:
     router = APIRouter(tags=["health"])
 
     @router.get("/health/live", operation_id="live", summary="The process answers")
@@ -185,9 +194,10 @@ def health_router(workers: sa.Table | None) -> APIRouter:
         return {"status": "live"}
 
     @router.get("/health/ready", operation_id="ready", summary="The database answers; what the workers last said of themselves")
-    async def ready(connection: Reading) -> dict[str, Any]:
+    async def ready(request: Request, connection: Reading) -> dict[str, Any]:
         await connection.execute(sa.text("SELECT 1"))
-        return {"status": "ready", "workers": await _workers(connection, workers) if workers is not None else []}
+        found = await checks(request.app) if checks else {}
+        return {"status": "ready", "workers": await _workers(connection, workers) if workers is not None else []} | found
 
     @router.get("/metrics", include_in_schema=False)
     async def metrics() -> Response:
@@ -215,7 +225,8 @@ def encode_cursor(*position: Any) -> str:
 
 
 def decode_cursor(cursor: str | None, *kinds: type) -> tuple[Any, ...] | None:
-    """The position a cursor stands for, None without one. Raises BadCursor unless it has exactly these kinds of parts."""
+    """The position a cursor stands for, None without one. Raises BadCursor unless it has exactly these kinds of parts, each
+    of which a database can take."""
     if cursor is None:
         return None
     try:
@@ -223,7 +234,7 @@ def decode_cursor(cursor: str | None, *kinds: type) -> tuple[Any, ...] | None:
     except ValueError:
         raise BadCursor from None
     fits = isinstance(position, list) and len(position) == len(kinds) and all(type(part) is kind for part, kind in zip(position, kinds, strict=True))
-    if not fits:
+    if not fits or not all(abs(part) <= 2**62 if isinstance(part, int) else "\x00" not in part for part in position):
         raise BadCursor
     return tuple(position)
 
