@@ -195,7 +195,7 @@ async def _park(batch: Batch, reports: Sequence[Report], now: datetime) -> None:
             "reason": "no customer owned the subject at the time of the event",
             "topic": report.topic,
             "partition": report.partition,
-            "value": report.event.to_json(),
+            "value": report.event.model_dump_json(exclude_unset=True).encode(),
             "parked_at": now,
         }
         for report in reports
