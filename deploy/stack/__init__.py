@@ -44,11 +44,11 @@ class Stack:
 
 
 @contextmanager
-def temporary_stack() -> Iterator[Stack]:
+def temporary_stack(*, fsync: bool = False) -> Iterator[Stack]:
     directory = Path(tempfile.mkdtemp(prefix="holdfast-stack-"))
     # mkdtemp closes it to others, and as root PostgreSQL runs as another user.
     directory.chmod(0o755)
-    stack = Stack(directory, kafka_port=free_port(), postgres_port=free_port(), fsync=False)
+    stack = Stack(directory, kafka_port=free_port(), postgres_port=free_port(), fsync=fsync)
     try:
         stack.start()
         yield stack
