@@ -1,4 +1,8 @@
-"""`settings`: a test that takes it runs twice, embedded and on real Kafka and PostgreSQL, each time with nothing in it."""
+"""`settings`: a test that takes it runs twice, embedded and on PostgreSQL, each time with nothing in it.
+
+With `pytestmark = pytest.mark.kafka` the second run is on Kafka too. That is for what depends on the bus: a broker takes a
+second for the topics of each test, and both buses pass one suite of their own.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +22,8 @@ async def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
     template: str = request.getfixturevalue("postgres_template")
     for service in PORT_OFFSETS:
         await _empty(template.replace("{service}", service))
+    if request.node.get_closest_marker("kafka") is None:
+        return Settings(data_dir=tmp_path, database=template, log_level="error")
     servers: str = request.getfixturevalue("kafka_servers")
     return Settings(data_dir=tmp_path, bus=f"kafka://{servers}", database=template, topic_prefix=f"{uuid.uuid4().hex[:8]}.", log_level="error")
 

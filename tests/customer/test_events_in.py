@@ -18,6 +18,8 @@ from shared.contracts.registry import INPUTS
 from tests.builders import NOON, activated, cloud_event, message, paid, registered, terminated, used
 from tests.harness import ServiceUnderTest
 
+pytestmark = pytest.mark.kafka
+
 OLD, NEW = "C-old", "C-new"
 NUMBER = "8613800138000"
 

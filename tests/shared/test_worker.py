@@ -19,6 +19,8 @@ from tests.builders import paid, registered
 from tests.harness import ServiceUnderTest, until
 from tests.settings_fixture import settings as settings
 
+pytestmark = pytest.mark.kafka
+
 
 class Fault:
     """Stands before the customer's handler and fails as told."""
