@@ -12,7 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import for_code
 
 from shared.bus import Message, retention_days
-from shared.bus.kafka.client import DEADLINE_SECONDS, RETRY_MS, reaching, stop
+from shared.bus.kafka.client import DEADLINE_SECONDS, RETRY_MS, reaching, stop_producer
 from shared.bus.kafka.consumer import SESSION_SECONDS, KafkaConsumer
 from shared.bus.partitioner import partition_of
 from shared.errors import TopicMissing
@@ -24,7 +24,7 @@ TOPIC_ALREADY_EXISTS = 36
 MAX_RECORD_BYTES = 2 * 1024 * 1024
 MAX_DEAD_LETTER_BYTES = 2 * MAX_RECORD_BYTES
 # How long a new topic may take to be known to every broker.
-NEW_TOPIC_SECONDS = 2.0
+NEW_TOPIC_SECONDS = 5.0
 PING_SECONDS = 3.0
 
 PRODUCER = {
@@ -63,7 +63,7 @@ class KafkaBus:
         for consumer in self._consumers:
             await consumer.close()
         if self._producer:
-            await stop(self._producer)
+            await stop_producer(self._producer)
 
     async def create_topics(self, names: Sequence[str]) -> None:
         async with reaching():
@@ -112,7 +112,7 @@ class KafkaBus:
                 try:
                     await producer.start()
                 except BaseException:
-                    await stop(producer)
+                    await stop_producer(producer)
                     raise
                 self._producer = producer
             return self._producer
@@ -121,7 +121,8 @@ class KafkaBus:
         async with self._changing_producer:
             if self._producer is producer:
                 self._producer = None
-                await stop(producer)
+                self._left_over.clear()
+                await stop_producer(producer)
 
     async def _require(self, producer: AIOKafkaProducer, topics: Collection[str]) -> None:
         """The client would wait for a missing topic as it waits for a broker."""

@@ -12,7 +12,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError, Re
 from aiokafka.structs import ConsumerRecord
 
 from shared.bus import Partition, Record
-from shared.bus.kafka.client import RETRY_MS, reaching, stop
+from shared.bus.kafka.client import RETRY_MS, reaching, stop_consumer
 from shared.errors import BusUnavailable, OwnershipLost
 
 SESSION_SECONDS = 30.0
@@ -128,7 +128,7 @@ class KafkaConsumer:
                 try:
                     await client.start()
                 except BaseException:
-                    await stop(client)
+                    await stop_consumer(client)
                     raise
             # Not before the start, which would wait until all other members have finished their batches.
             client.subscribe(self._topics, listener=self._handover)
@@ -138,7 +138,7 @@ class KafkaConsumer:
     async def _stop(self) -> None:
         client, self._client = self._client, None
         if client:
-            await stop(client)
+            await stop_consumer(client)
 
     async def _committed(self, client: AIOKafkaConsumer) -> dict[TopicPartition, int | None]:
         owned = list(client.assignment())
