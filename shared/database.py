@@ -168,7 +168,7 @@ def _insert_statement(
 ) -> Any:
     statement: Any
     if dialect == "postgresql":
-        arrays = (sa.func.unnest(sa.bindparam(name, type_=postgresql.ARRAY(table.c[name].type))) for name in columns)
+        arrays = (sa.func.unnest(sa.bindparam(name, type_=postgresql.ARRAY(table.c[name].type, dimensions=1))) for name in columns)
         statement = postgresql.insert(table).from_select(columns, sa.select(*arrays))
     else:
         statement = sqlite.insert(table)
