@@ -1,0 +1,21 @@
+"""Process 1 of the segmentation service: its HTTP API."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+from services.segmentation.routes import ROUTER
+from services.segmentation.tables import INBOX, WORKERS
+from shared.dead_letter_routes import dead_letter_router
+from shared.settings import Settings
+from shared.web import create_app
+
+
+def app(settings: Settings) -> FastAPI:
+    return create_app(
+        service="segmentation",
+        settings=settings,
+        routers=(ROUTER, dead_letter_router(INBOX, group="segmentation")),
+        description="What the customers' behaviour says: RFM scores, named segments, and warnings.",
+        workers=WORKERS,
+    )

@@ -1,0 +1,75 @@
+"""HTTP in: each route calls one use case."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query
+from pydantic import AwareDatetime
+
+from services.segmentation import repository
+from services.segmentation.schemas import Alerts, AlertView, CustomerView, RecutRequest, RecutRequested, Recuts, RecutView, Segments
+from services.segmentation.tables import IDEMPOTENCY
+from services.segmentation.use_cases import recut, views
+from shared.contracts.segmentation import AlertKind
+from shared.errors import BadCursor
+from shared.web import IdempotencyKey, InTransaction, Reading, decode_cursor, encode_cursor, once
+
+ROUTER = APIRouter(tags=["segmentation"])
+
+Limit = Annotated[int, Query(ge=1, le=200)]
+Cursor = Annotated[str | None, Query(max_length=500)]
+
+
+@ROUTER.get("/segments", operation_id="count_segments", summary="Customers per population and named segment")
+async def count_segments(connection: Reading) -> Segments:
+    return Segments.model_validate({"populations": await views.segments(connection)})
+
+
+@ROUTER.get("/customers/{customer_id}", operation_id="get_customer_segmentation", summary="Features, RFM scores and open alerts of one customer")
+async def get_customer(connection: Reading, customer_id: Annotated[str, Path(max_length=128)]) -> CustomerView:
+    return CustomerView.model_validate(await views.customer(connection, customer_id))
+
+
+@ROUTER.get("/alerts", operation_id="list_alerts", summary="Warnings, newest first")
+async def list_alerts(
+    connection: Reading,
+    kind: AlertKind | None = None,
+    customer_id: Annotated[str | None, Query(max_length=128)] = None,
+    since: Annotated[AwareDatetime | None, Query(description="Raised then or later")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Alerts:
+    rows = await repository.list_alerts(connection, kind=kind, customer_id=customer_id, since=since, before=_position(cursor), limit=limit)
+    return Alerts(
+        items=[AlertView.model_validate(row) for row in rows],
+        next_cursor=encode_cursor(rows[-1].raised_at.isoformat(), rows[-1].alert_id) if len(rows) == limit else None,
+    )
+
+
+@ROUTER.get("/rfm/cuts", operation_id="list_cuts", summary="The versions of the cut points, newest first")
+async def list_cuts(connection: Reading, limit: Limit = 50, cursor: Cursor = None) -> Recuts:
+    (before,) = decode_cursor(cursor, int) or (None,)
+    found = await views.recuts(connection, before=before, limit=limit)
+    return Recuts(items=[RecutView.model_validate(one) for one in found], next_cursor=encode_cursor(found[-1]["version"]) if len(found) == limit else None)
+
+
+@ROUTER.post("/rfm/recut", operation_id="request_recut", summary="Cut the scores anew over all customers", status_code=202)
+async def request_recut(tx: InTransaction, key: IdempotencyKey, body: RecutRequest) -> RecutRequested:
+    """The worker does it, within seconds for small populations: `GET /rfm/cuts` says when this version is finished."""
+
+    async def act() -> dict[str, Any]:
+        return await recut.request(tx, as_of=body.as_of)
+
+    return RecutRequested.model_validate(await once(tx, IDEMPOTENCY, key=key, request=body.model_dump(mode="json"), act=act))
+
+
+def _position(cursor: str | None) -> tuple[datetime, str] | None:
+    position = decode_cursor(cursor, str, str)
+    if position is None:
+        return None
+    try:
+        return datetime.fromisoformat(position[0]), position[1]
+    except ValueError:
+        raise BadCursor from None

@@ -1,0 +1,95 @@
+"""The tables of the segmentation service. Days are ISO text: the same on every database, and in order as text."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from shared.database import Instant, Json, metadata
+from shared.inbox import inbox_tables
+from shared.outbox import outbox_table
+from shared.web import idempotency_table
+from shared.worker import workers_table
+
+METADATA = metadata()
+
+# The row is the customer's lock: who changes anything of a customer holds it.
+FEATURES = sa.Table(
+    "features",
+    METADATA,
+    sa.Column("customer_id", sa.Text, primary_key=True),
+    sa.Column("last_sequence", sa.BigInteger, nullable=False, comment="of the activity taken in"),
+    sa.Column("gaps", Json, nullable=False, comment="sequences below it that never came"),
+    sa.Column("brand", sa.Text),
+    sa.Column("population", sa.Text, nullable=False),
+    sa.Column("months", Json, nullable=False, comment="the latest 13"),
+    sa.Column("alerted", Json, nullable=False, comment="alert kind -> what was raised and is not armed again"),
+    sa.Column("updated_at", Instant, nullable=False),
+)
+
+PURCHASE_DAYS = sa.Table(
+    "purchase_days",
+    METADATA,
+    sa.Column("customer_id", sa.Text, primary_key=True),
+    sa.Column("day", sa.Text, primary_key=True),
+    sa.Column("payments", sa.BigInteger, nullable=False, comment="0: only reversals, not a purchase day"),
+    sa.Column("paid_minor", sa.BigInteger, nullable=False, comment="reversals taken off"),
+)
+
+RFM = sa.Table(
+    "rfm",
+    METADATA,
+    sa.Column("customer_id", sa.Text, primary_key=True),
+    sa.Column("population", sa.Text, nullable=False),
+    sa.Column("last_day", sa.Text, nullable=False),
+    sa.Column("frequency", sa.BigInteger, nullable=False, comment="days with a payment"),
+    sa.Column("monetary_minor", sa.BigInteger, nullable=False),
+    sa.Column("as_of", sa.Text, nullable=False, comment="the day recency was counted to"),
+    *(sa.Column(name, sa.Integer, nullable=False) for name in ("r", "f", "m")),
+    sa.Column("segment", sa.Text, nullable=False),
+    sa.Column("cut_version", sa.BigInteger, nullable=False),
+    sa.Column("published", sa.BigInteger, nullable=False, comment="how often a change was published: the sequence of the last"),
+    sa.Column("scored_at", Instant, nullable=False),
+)
+
+# One row per re-cut, from the wish to the last customer scored by it; a newer one takes over from one that is not finished.
+RECUTS = sa.Table(
+    "recuts",
+    METADATA,
+    sa.Column("version", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("as_of", sa.Text, nullable=False),
+    sa.Column("made_by", sa.Text, nullable=False, comment="schedule | request"),
+    sa.Column("requested_at", Instant, nullable=False),
+    sa.Column("cut_at", Instant),
+    sa.Column("scored_to", sa.Text, nullable=False, server_default="", comment="customers up to this id are done"),
+    sa.Column("customers", sa.BigInteger, nullable=False, server_default="0", comment="scored so far"),
+    sa.Column("changed", sa.BigInteger, nullable=False, server_default="0", comment="of them, scored differently than before"),
+    sa.Column("finished_at", Instant),
+)
+
+CUTS = sa.Table(
+    "cuts",
+    METADATA,
+    sa.Column("population", sa.Text, primary_key=True),
+    sa.Column("version", sa.BigInteger, sa.ForeignKey("recuts.version"), primary_key=True),
+    sa.Column("points", Json, nullable=False),
+    sa.Column("customers", sa.BigInteger, nullable=False),
+)
+
+ALERTS = sa.Table(
+    "alerts",
+    METADATA,
+    sa.Column("alert_id", sa.Text, primary_key=True),
+    sa.Column("customer_id", sa.Text, nullable=False, index=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("severity", sa.Text, nullable=False),
+    sa.Column("raised_at", Instant, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("evidence", Json, nullable=False),
+    sa.Column("caused_by", sa.Text, nullable=False),
+    sa.Index("ix_alerts_raised_at_alert_id", "raised_at", "alert_id"),
+)
+
+OUTBOX = outbox_table(METADATA)
+INBOX = inbox_tables(METADATA, OUTBOX)
+WORKERS = workers_table(METADATA)
+IDEMPOTENCY = idempotency_table(METADATA)

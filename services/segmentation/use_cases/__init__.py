@@ -1,0 +1,1 @@
+"""What segmentation can do: one function, one transaction's worth."""

@@ -1,0 +1,81 @@
+"""Activity as the customer service publishes it, told fact by fact."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+
+from shared.bus import Message
+from shared.contracts import billing, care, network, orders, topics
+from shared.contracts.customer import Activity, Fact
+from shared.contracts.envelope import Payload
+from tests.builders import cloud_event
+
+Document = dict[str, Any]
+Months = dict[str, dict[str, int]]
+
+_numbers = itertools.count(1)
+_sequences = Counter[str]()
+
+
+def days_ago(days: float) -> datetime:
+    """On the clock that the worker reads too, at noon: a test that runs at midnight is not between two days."""
+    return datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=days)
+
+
+def fact(payload: type[Payload], *, at: datetime, occurred_at: datetime | None = None, id: str | None = None, **data: Any) -> Document:
+    return {
+        "source": "test",
+        "id": id or f"f-{next(_numbers)}",
+        "type": payload.type,
+        "time": at.isoformat(),
+        "occurred_at": (occurred_at or at).isoformat(),
+        "data": payload.example | data,
+    }
+
+
+def paid(amount_minor: int = 1000, *, at: datetime) -> Document:
+    return fact(billing.PaymentReceived, at=at, amount_minor=amount_minor)
+
+
+def topped_up(amount_minor: int = 1000, *, at: datetime) -> Document:
+    return fact(billing.ToppedUp, at=at, amount_minor=amount_minor)
+
+
+def reversed_(amount_minor: int = 1000, *, at: datetime) -> Document:
+    return fact(billing.PaymentReversed, at=at, amount_minor=amount_minor)
+
+
+def used(*, at: datetime, forwardings: int = 0, id: str | None = None) -> Document:
+    forwarding = [{"network": "rival", "on_net": False, "activations": forwardings}] if forwardings else []
+    return fact(network.UsageSummarised, at=at, occurred_at=at - timedelta(days=7), id=id, forwarding=forwarding)
+
+
+def asked_for_pin(*, at: datetime, id: str | None = None) -> Document:
+    return fact(care.InquiryMade, at=at, id=id, kind="port_out_pin")
+
+
+def asked_to_leave(*, at: datetime, id: str | None = None) -> Document:
+    return fact(orders.PortOutRequested, at=at, id=id)
+
+
+def profile(*payment_types: str, brand: str = "gotone") -> Document:
+    """Of a customer with one live subscription of each payment type."""
+    common = {"brand": brand, "brand_rank": 3, "plan": "gotone-128", "activated_at": "2025-01-05T09:00:00Z"}
+    return {"subscriptions": [common | {"subscription_id": f"S-{one}", "payment_type": one} for one in payment_types]}
+
+
+def activity(customer_id: str, *facts: Document, sequence: int | None = None, months: Months | None = None, profile: Document | None = None) -> Message:
+    """The customer's next message, unless `sequence` says which."""
+    _sequences[customer_id] = sequence = sequence or _sequences[customer_id] + 1
+    data: Document = {"facts": list(facts), "months": months or {}} | ({"profile": profile} if profile else {})
+    event = cloud_event(Activity, f"customer:{customer_id}", id=f"{customer_id}:{sequence}", source="holdfast/customer", at=days_ago(0.5))
+    return Message(topics.ACTIVITY, customer_id, orjson.dumps(event | {"data": data, "sequence": sequence}))
+
+
+def as_fact(document: Document) -> Fact:
+    return Fact.model_validate_json(orjson.dumps(document))
