@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from zlib import crc32
 
 import sqlalchemy as sa
 
@@ -15,6 +16,9 @@ from services.customer.tables import CUSTOMERS, FACTS, IDENTIFIERS, INTAKE, PARK
 from shared.database import Transaction, among, insert_rows
 from shared.worker import Entry
 
+# The first half of an advisory lock's key, and how many there are in the second.
+SUBJECT_LOCK = 7413
+SUBJECT_LOCKS = 256
 OUTCOMES = ("accepted", "applied", "duplicate", "parked", "dead")
 
 
@@ -88,6 +92,18 @@ async def months(tx: Transaction, customer_ids: Collection[str], *, since: str, 
 async def save_months(tx: Transaction, changed: Mapping[tuple[str, str], Deltas]) -> None:
     rows = [{"customer_id": customer_id, "month": month, "measures": changed[customer_id, month]} for customer_id, month in sorted(changed)]
     await insert_rows(tx, ROLLUPS, rows, key=("customer_id", "month"), merge={"measures": "replace"})
+
+
+async def lock_subjects(tx: Transaction, subjects: Collection[str]) -> None:
+    """Until the transaction ends nobody else parks or releases what is about them. SQLite has one writer anyway.
+
+    By hash, so that a batch of any size holds few locks: the server has room for some thousands.
+    """
+    if tx.dialect.name == "postgresql":
+        buckets = sorted({crc32(subject.encode()) % SUBJECT_LOCKS for subject in subjects})
+        await tx.execute(
+            sa.text("SELECT pg_advisory_xact_lock(:space, bucket) FROM unnest(CAST(:buckets AS int[])) AS bucket"), {"space": SUBJECT_LOCK, "buckets": buckets}
+        )
 
 
 async def park(tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> set[tuple[str, str]]:

@@ -66,16 +66,22 @@ async def record(batch: Batch, deliveries: Sequence[Delivery]) -> None:
     """
     queue = [Report(one.event, one.record.topic, one.record.partition) for one in deliveries]
     stored: list[Stored] = []
+    unowned: list[Report] = []
     profiles: dict[str, Document] = {}
+    news: set[str] = set()
     while queue:
         first = min(rank(type(report.event.data)) for report in queue)
         stage = [report for report in queue if rank(type(report.event.data)) == first]
         queue = [report for report in queue if rank(type(report.event.data)) != first]
-        new = await _store(batch, stage, registering=first == 0)
+        new, left = await _store(batch, stage, registering=first == 0)
         stored += new
+        unowned += left
         folded = await _refold(batch.tx, {one.customer_id for one in new if one.event.type in REGISTRY_TYPES})
         profiles |= folded
-        queue += await _release(batch, folded)
+        news |= _identifiers(folded)
+        if not queue:
+            queue = await _release_or_park(batch, unowned, news)
+            unowned, news = [], set()
     await _publish_activity(batch.tx, stored, profiles)
 
 
@@ -127,8 +133,8 @@ async def resolve(tx: Transaction, identifier: str, at: datetime) -> str:
     return customer_id
 
 
-async def _store(batch: Batch, reports: Sequence[Report], *, registering: bool) -> list[Stored]:
-    """Keep as facts what is new and whose owner is known; park the rest. Leaves the customers concerned locked."""
+async def _store(batch: Batch, reports: Sequence[Report], *, registering: bool) -> tuple[list[Stored], list[Report]]:
+    """Keep as facts what is new and whose owner is known; the rest is given back. Leaves the customers concerned locked."""
     now = clock.now()
     if registering:
         await repository.insert_customers(batch.tx, {_registered_id(report) for report in reports}, now)
@@ -143,10 +149,9 @@ async def _store(batch: Batch, reports: Sequence[Report], *, registering: bool) 
     new = await repository.insert_facts(batch.tx, [_fact_row(one, now) for _, one in facts])
     for report, _ in facts:
         batch.books[report.entry("applied" if report.key in new else "duplicate")] += 1
-    await _park(batch, unowned, now)
     stored = [one for report, one in facts if report.key in new and one.customer_id]
     await repository.lock_customers(batch.tx, {one.customer_id for one in stored})
-    return stored
+    return stored, unowned
 
 
 def _registered_id(report: Report) -> str:
@@ -186,7 +191,27 @@ def _fact_row(one: Stored, now: datetime) -> Document:
     }
 
 
-async def _park(batch: Batch, reports: Sequence[Report], now: datetime) -> None:
+async def _release_or_park(batch: Batch, unowned: list[Report], news: set[str]) -> list[Report]:
+    """What can be tried again: parked events whose subject is known now, and `unowned` ones that somebody owns by now. Else these are parked.
+
+    Two workers may be here at once, one that parks an event and one that makes its subject known, and neither sees what
+    the other has not committed: under the subject's lock the second one looks at what the first one did.
+    """
+    subjects = news | {report.event.subject for report in unowned}
+    if not subjects:
+        return []
+    await repository.lock_subjects(batch.tx, subjects)
+    released = [Report(decode(row.value), row.topic, row.partition) for row in await repository.take_parked(batch.tx, news)]
+    for report in released:
+        batch.books[report.entry("parked")] -= 1
+    if released or await _owners_of(batch.tx, unowned, registering=False):
+        return released + unowned
+    await _park(batch, unowned)
+    return []
+
+
+async def _park(batch: Batch, reports: Sequence[Report]) -> None:
+    now = clock.now()
     rows = [
         {
             "source": report.event.source,
@@ -216,15 +241,8 @@ async def _refold(tx: Transaction, customer_ids: set[str]) -> dict[str, Document
     return profiles
 
 
-async def _release(batch: Batch, profiles: dict[str, Document]) -> list[Report]:
-    """Parked events whose subject is known now. Those that still fit nobody will be parked again."""
-    subjects = {owned.identifier for customer_id, profile in profiles.items() for owned in ownerships(customer_id, profile)}
-    if not subjects:
-        return []
-    reports = [Report(decode(row.value), row.topic, row.partition) for row in await repository.take_parked(batch.tx, subjects)]
-    for report in reports:
-        batch.books[report.entry("parked")] -= 1
-    return reports
+def _identifiers(profiles: dict[str, Document]) -> set[str]:
+    return {owned.identifier for customer_id, profile in profiles.items() for owned in ownerships(customer_id, profile)}
 
 
 async def _publish_activity(tx: Transaction, stored: Sequence[Stored], profiles: dict[str, Document]) -> None:
