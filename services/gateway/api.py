@@ -1,0 +1,59 @@
+"""Process 1 of the gateway: its HTTP API and its pages."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+
+from fastapi import FastAPI
+
+from services.gateway.forwarding import check_neighbours, open_client
+from services.gateway.intake import UnderWay
+from services.gateway.routes import ROUTERS
+from services.gateway.tables import INBOX, WORKERS
+from shared.bus.opening import open_bus
+from shared.dead_letter_routes import dead_letter_router
+from shared.errors import catalogue
+from shared.settings import Settings
+from shared.web import create_app
+
+TAGS = [
+    {"name": "customers", "description": "The 360 view: one document per customer, answered whoever else is down."},
+    {"name": "events", "description": "Reporting events over HTTP. What they are: [event docs](/events/docs)."},
+    {"name": "alerts", "description": "Patterns of behaviour that come before churn."},
+    {"name": "tasks", "description": "The call list of the agents, and what came of each call."},
+    {"name": "segments", "description": "RFM scores and named segments."},
+    {"name": "retention", "description": "Campaigns, offers, and why a customer was contacted or not."},
+    {"name": "operations", "description": "What was accepted, and what became of it."},
+    {"name": "dead letters", "description": "Records that could not be applied: look, fix, replay."},
+    {"name": "health", "description": "Whether the gateway and what is behind it answer."},
+]
+_DESCRIPTION = """\
+The one door to Holdfast. Lists are paged by `cursor`: pass `next_cursor` on until it is null. Every failure is a problem document
+(RFC 9457) whose `code` is one of these:
+
+| code | status | meaning |
+| --- | --- | --- |
+"""
+
+
+def app(settings: Settings) -> FastAPI:
+    codes = "".join(f"| `{error.code}` | {error.status} | {error.title} |\n" for error in catalogue())
+    created = create_app(
+        service="gateway",
+        settings=settings,
+        routers=(dead_letter_router(INBOX, group="gateway", prefix="/v1/dead-letters/gateway"), *ROUTERS),
+        description=_DESCRIPTION + codes,
+        workers=WORKERS,
+        lifespan=_open,
+        checks=check_neighbours,
+    )
+    created.title, created.openapi_tags = "Holdfast", TAGS
+    return created
+
+
+async def _open(app: FastAPI, stack: AsyncExitStack) -> None:
+    app.state.under_way = UnderWay()
+    app.state.client = await stack.enter_async_context(open_client())
+    app.state.bus = open_bus(app.state.settings)
+    stack.push_async_callback(app.state.bus.close)
+    await app.state.bus.start()

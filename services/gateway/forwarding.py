@@ -1,0 +1,101 @@
+"""Requests passed on to the service that owns what they ask for, and what tells whether it is there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import structlog
+from fastapi import FastAPI, Request
+from httpx_aiohttp import AiohttpTransport
+from starlette.responses import Response, StreamingResponse
+
+from services.gateway.body import read_body
+from shared.bus import Bus
+from shared.errors import BodyTooLarge, BusUnavailable, NotFound, Unavailable
+from shared.settings import PORT_OFFSETS, Settings
+
+ANSWER_SECONDS = 10.0
+CONNECT_SECONDS = 1.0
+CHECK_SECONDS = 1.0
+MAX_BODY_BYTES = 2_000_000
+MAX_CONNECTIONS = 100
+# Less than a server keeps an idle connection: one that it just closes would fail a command that must not be tried twice.
+KEEP_ALIVE_SECONDS = 2.0
+
+PASSED_ON = ("content-type", "accept", "idempotency-key", "if-match", "if-none-match")
+PASSED_BACK = ("content-type", "content-length", "etag", "retry-after", "cache-control")
+
+
+def open_client() -> httpx.AsyncClient:
+    limits = httpx.Limits(max_connections=MAX_CONNECTIONS, keepalive_expiry=KEEP_ALIVE_SECONDS)
+    return httpx.AsyncClient(transport=AiohttpTransport(limits=limits, trust_env=False), trust_env=False)
+
+
+async def forward(request: Request, service: str, *path: str, seconds: float = ANSWER_SECONDS) -> Response:
+    """The service's own answer, problem documents included. Raises Unavailable when it gives none in time."""
+    body = b"" if request.method == "GET" else await read_body(request, limit_bytes=MAX_BODY_BYTES, too_large=BodyTooLarge())
+    client: httpx.AsyncClient = request.app.state.client
+    outgoing = client.build_request(
+        request.method,
+        request.app.state.settings.url_of(service) + _joined(path),
+        params=request.url.query,
+        headers=_passed_on(request),
+        content=body,
+        timeout=httpx.Timeout(seconds, connect=CONNECT_SECONDS),
+    )
+    try:
+        async with asyncio.timeout(seconds):
+            answer = await client.send(outgoing, stream=True)
+    except (httpx.HTTPError, TimeoutError):
+        raise Unavailable(f"{service} does not answer", service=service) from None
+    headers = {name: answer.headers[name] for name in PASSED_BACK if name in answer.headers}
+    return StreamingResponse(_streamed(answer), answer.status_code, headers)
+
+
+async def check_neighbours(app: FastAPI) -> dict[str, Any]:
+    """Whether the other services and the bus answer; the gateway answers views without any of them."""
+    settings: Settings = app.state.settings
+    services = [service for service in PORT_OFFSETS if service != "gateway"]
+    found = await asyncio.gather(_check_bus(app.state.bus), *(_check_service(app.state.client, settings.url_of(service)) for service in services))
+    return {"bus": found[0], "services": dict(zip(services, found[1:], strict=True))}
+
+
+async def _check_service(client: httpx.AsyncClient, url: str) -> str:
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            return "up" if (await client.get(f"{url}/health/live")).is_success else "failing"
+    except (httpx.HTTPError, TimeoutError):
+        return "away"
+
+
+async def _check_bus(bus: Bus) -> str:
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            await bus.ping()
+    except (BusUnavailable, TimeoutError):
+        return "away"
+    return "up"
+
+
+def _joined(path: tuple[str, ...]) -> str:
+    """Ids come from outside: one must not lead to another resource."""
+    if {".", ".."} & set(path):
+        raise NotFound
+    return "".join(f"/{quote(step, safe='')}" for step in path)
+
+
+def _passed_on(request: Request) -> dict[str, str]:
+    headers = {name: request.headers[name] for name in PASSED_ON if name in request.headers}
+    return headers | {"accept-encoding": "identity", "x-request-id": structlog.contextvars.get_contextvars().get("request_id", "")}
+
+
+async def _streamed(answer: httpx.Response) -> AsyncIterator[bytes]:
+    try:
+        async for chunk in answer.aiter_raw():
+            yield chunk
+    finally:
+        await answer.aclose()

@@ -1,0 +1,72 @@
+"""The tables of the gateway: nothing here is the truth, all of it can be built again from the topics."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from services.gateway.view import BLOCKS
+from shared.database import Instant, Json, metadata
+from shared.inbox import inbox_tables
+from shared.outbox import outbox_table
+from shared.worker import workers_table
+
+METADATA = metadata()
+
+# One row answers the 360 view. A block is JSON text, and is answered as it stands.
+VIEWS = sa.Table(
+    "views",
+    METADATA,
+    sa.Column("customer_id", sa.Text, primary_key=True),
+    sa.Column("last_sequence", sa.BigInteger, nullable=False, comment="of the last activity applied"),
+    sa.Column("version", sa.BigInteger, nullable=False, comment="+1 with every change"),
+    *(sa.Column(name, sa.Text) for name in BLOCKS),
+    *(sa.Column(f"{name}_at", Instant) for name in BLOCKS),
+)
+
+# Who says to own an identifier now. More than one may: the news of the one who left comes by another partition.
+LOOKUPS = sa.Table(
+    "lookups",
+    METADATA,
+    sa.Column("identifier", sa.Text, primary_key=True, comment="as in a subject: msisdn:…, account:…"),
+    sa.Column("customer_id", sa.Text, primary_key=True, index=True),
+    sa.Column("since", Instant, nullable=False),
+)
+
+ALERTS = sa.Table(
+    "alerts",
+    METADATA,
+    sa.Column("alert_id", sa.Text, primary_key=True),
+    sa.Column("customer_id", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("severity", sa.Text, nullable=False),
+    sa.Column("raised_at", Instant, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("evidence", Json, nullable=False),
+    sa.Column("caused_by", sa.Text, nullable=False),
+    sa.Index("ix_alerts_raised_at_alert_id", "raised_at", "alert_id"),
+    sa.Index("ix_alerts_customer_id_raised_at", "customer_id", "raised_at"),
+)
+
+# The outcome may come before the task it belongs to: until both are there, the columns of the other are null.
+TASKS = sa.Table(
+    "tasks",
+    METADATA,
+    sa.Column("task_id", sa.Text, primary_key=True),
+    sa.Column("customer_id", sa.Text, nullable=False),
+    sa.Column("campaign_id", sa.Text, nullable=False),
+    sa.Column("alert_id", sa.Text, nullable=False),
+    sa.Column("offer_id", sa.Text, nullable=False),
+    sa.Column("channel", sa.Text),
+    sa.Column("priority", sa.Integer),
+    sa.Column("opened_at", Instant),
+    sa.Column("due_at", Instant),
+    sa.Column("reason", sa.Text),
+    sa.Column("script", sa.Text),
+    sa.Column("status", sa.Text, nullable=False, comment="open, done"),
+    sa.Column("outcome", Json),
+    sa.Index("ix_tasks_status_priority", "status", "priority"),
+)
+
+OUTBOX = outbox_table(METADATA)
+INBOX = inbox_tables(METADATA, OUTBOX)
+WORKERS = workers_table(METADATA)

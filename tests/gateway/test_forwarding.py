@@ -1,0 +1,157 @@
+"""G1: one API over all services. A command goes to the service that owns it, and its answer is the answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from shared.settings import Settings
+from tests.gateway.conftest import listening
+from tests.gateway.published import activity
+from tests.harness import ServiceUnderTest
+
+PROBLEM = {"type": "urn:holdfast:error:conflict", "title": "No", "status": 409, "detail": "it is done", "code": "conflict", "instance": "/tasks/t/outcome"}
+
+
+class Neighbour:
+    """A service that remembers what it was asked, and answers what it is told to."""
+
+    def __init__(self) -> None:
+        self.asked: list[dict[str, Any]] = []
+        self.answer: Response = JSONResponse({"ok": True})
+        self.silent = asyncio.Event()
+        self.silent.set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        headers = {name: value for name, value in request.headers.items() if name in {"content-type", "idempotency-key", "x-request-id", "cookie"}}
+        raw_path = scope["raw_path"].decode()
+        self.asked.append({"method": request.method, "path": raw_path, "query": request.url.query, "body": await request.body(), "headers": headers})
+        await self.silent.wait()
+        await self.answer(scope, receive, send)
+
+
+@asynccontextmanager
+async def between(tmp_path: Path, neighbour: Neighbour) -> AsyncIterator[ServiceUnderTest]:
+    async with listening(neighbour) as url:
+        settings = Settings(data_dir=tmp_path, log_level="error", customer_url=url, segmentation_url=url, retention_url=url)
+        async with ServiceUnderTest("gateway", settings) as gateway:
+            yield gateway
+
+
+@pytest.fixture
+async def neighbour() -> Neighbour:
+    return Neighbour()
+
+
+@pytest.fixture
+async def gateway(tmp_path: Path, neighbour: Neighbour) -> AsyncIterator[ServiceUnderTest]:
+    async with between(tmp_path, neighbour) as running:
+        yield running
+
+
+ROUTES = [
+    ("GET", "/v1/segments", "/segments"),
+    ("GET", "/v1/rfm/cuts", "/rfm/cuts"),
+    ("POST", "/v1/rfm/recut", "/rfm/recut"),
+    ("GET", "/v1/campaigns", "/campaigns"),
+    ("GET", "/v1/campaigns/save-on-warning", "/campaigns/save-on-warning"),
+    ("POST", "/v1/campaigns/save-on-warning/pause", "/campaigns/save-on-warning/pause"),
+    ("POST", "/v1/campaigns/save-on-warning/resume", "/campaigns/save-on-warning/resume"),
+    ("GET", "/v1/offers", "/offers"),
+    ("GET", "/v1/customers/C-1/decisions", "/customers/C-1/decisions"),
+    ("POST", "/v1/tasks/t/outcome", "/tasks/t/outcome"),
+    ("GET", "/v1/reconciliation", "/reconciliation"),
+    ("GET", "/v1/parked", "/parked"),
+    ("GET", "/v1/dead-letters/customer", "/dead-letters"),
+    ("GET", "/v1/dead-letters/retention/7", "/dead-letters/7"),
+    ("POST", "/v1/dead-letters/segmentation/7/replay", "/dead-letters/7/replay"),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "inner"), ROUTES, ids=[f"{method} {path}" for method, path, _ in ROUTES])
+async def test_a_request_is_passed_on(gateway: ServiceUnderTest, neighbour: Neighbour, method: str, path: str, inner: str) -> None:
+    answer = await gateway.http.request(method, path, headers={"idempotency-key": "k"})
+    assert (answer.status_code, answer.json()) == (200, {"ok": True})
+    assert (neighbour.asked[-1]["method"], neighbour.asked[-1]["path"]) == (method, inner)
+
+
+async def test_a_command_arrives_whole(gateway: ServiceUnderTest, neighbour: Neighbour) -> None:
+    body = orjson.dumps({"result": "saved", "offer_accepted": True, "agent": "A-88"})
+    headers = {"content-type": "application/json", "idempotency-key": "key-1", "x-request-id": "r-1", "cookie": "secret=1"}
+    await gateway.http.post("/v1/tasks/save%3AC-1/outcome", content=body, headers=headers)
+    (asked,) = neighbour.asked
+    assert asked["body"] == body
+    assert asked["path"] in {"/tasks/save%3AC-1/outcome", "/tasks/save:C-1/outcome"}
+    assert asked["headers"] == {"content-type": "application/json", "idempotency-key": "key-1", "x-request-id": "r-1"}
+
+
+async def test_the_query_is_passed_on(gateway: ServiceUnderTest, neighbour: Neighbour) -> None:
+    await gateway.http.get("/v1/parked", params={"limit": 7, "cursor": "a=b&c"})
+    assert neighbour.asked[0]["query"] == "limit=7&cursor=a%3Db%26c"
+
+
+async def test_a_problem_is_passed_back(gateway: ServiceUnderTest, neighbour: Neighbour) -> None:
+    neighbour.answer = Response(orjson.dumps(PROBLEM), 409, {"retry-after": "3", "set-cookie": "a=b"}, media_type="application/problem+json")
+    answer = await gateway.http.post("/v1/tasks/t/outcome", json={}, headers={"idempotency-key": "k"})
+    assert (answer.status_code, answer.json(), answer.headers["content-type"]) == (409, PROBLEM, "application/problem+json")
+    assert answer.headers["retry-after"] == "3"
+    assert "set-cookie" not in answer.headers
+
+
+async def test_a_command_without_its_key_is_not_passed_on(gateway: ServiceUnderTest, neighbour: Neighbour) -> None:
+    answer = await gateway.http.post("/v1/tasks/t/outcome", json={})
+    assert (answer.status_code, answer.json()["code"]) == (400, "idempotency_key_missing")
+    assert neighbour.asked == []
+
+
+@pytest.mark.parametrize("task_id", ["%2E%2E", "%2E"])
+async def test_an_id_does_not_lead_to_another_resource(gateway: ServiceUnderTest, neighbour: Neighbour, task_id: str) -> None:
+    answer = await gateway.http.post(f"/v1/tasks/{task_id}/outcome", headers={"idempotency-key": "k"})
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    assert neighbour.asked == []
+
+
+async def test_a_body_that_is_too_large_is_not_passed_on(gateway: ServiceUnderTest, neighbour: Neighbour) -> None:
+    answer = await gateway.http.post("/v1/tasks/t/outcome", content=b" " * 2_000_001, headers={"idempotency-key": "k"})
+    assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
+    assert neighbour.asked == []
+
+
+@pytest.mark.parametrize("path", ["/v1/segments", "/v1/campaigns", "/v1/reconciliation", "/v1/dead-letters/customer"])
+async def test_a_service_that_is_away_is_said_to_be(door: ServiceUnderTest, path: str) -> None:
+    answer = await door.http.get(path)
+    assert (answer.status_code, answer.json()["code"], answer.headers["retry-after"]) == (503, "unavailable", "1")
+
+
+async def test_readiness_tells_who_answers(tmp_path: Path, neighbour: Neighbour) -> None:
+    async with between(tmp_path, neighbour) as gateway:
+        ready = (await gateway.http.get("/health/ready")).json()
+        assert ready["services"] == {"customer": "up", "segmentation": "up", "retention": "up"}
+        neighbour.answer = Response(status_code=500)
+        assert set((await gateway.http.get("/health/ready")).json()["services"].values()) == {"failing"}
+        neighbour.silent.clear()
+        assert set((await gateway.http.get("/health/ready")).json()["services"].values()) == {"away"}
+        neighbour.silent.set()
+
+
+async def test_the_gateways_own_dead_letters_are_there_too(door: ServiceUnderTest) -> None:
+    broken = activity(1, months={"2026-10": {"payments": "many"}})
+    await door.send(broken)
+    (dead,) = (await door.http.get("/v1/dead-letters/gateway")).json()["items"]
+    assert (dead["topic"], dead["code"]) == ("activity", "invalid_event")
+    fixed = orjson.loads(activity(1, months={"2026-10": {"payments": 2}}).value)
+    answer = await door.http.post(f"/v1/dead-letters/gateway/{dead['id']}/replay", json={"event": fixed})
+    assert answer.status_code == 202
+    await door.expect("activity", 1)
+    found = await door.http.get("/v1/customers/C-1")
+    assert found.json()["behaviour"]["months"] == {"2026-10": {"payments": 2}}
