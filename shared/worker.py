@@ -18,6 +18,7 @@ import signal
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 import prometheus_client
@@ -37,6 +38,7 @@ POLL_SECONDS = 0.5
 BEAT_SECONDS = 2.0
 FIRST_RETRY_SECONDS = 0.2
 LONGEST_RETRY_SECONDS = 15.0
+FORGOTTEN_AFTER = timedelta(hours=1)
 
 log = telemetry.logger()
 
@@ -136,6 +138,7 @@ class Worker:
         finally:
             stop.set()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await self._sign_off()
             await consumer.close()
             log.info("worker_stopped")
 
@@ -300,6 +303,17 @@ class Worker:
                 self._state = f"holding: {type(error).__name__}"
                 log.warning("beat_failed", error_class=type(error).__name__)
             await _sleep(BEAT_SECONDS, stop)
+
+    async def _sign_off(self) -> None:
+        """Who stopped is not silent, it is gone. So are those who were killed long ago: their names do not come back."""
+        workers = self._spec.workers
+        gone = sa.or_(workers.c.name == self._name, workers.c.beat_at < clock.wall() - FORGOTTEN_AFTER)
+        try:
+            async with self._database.transaction() as tx:
+                await tx.execute(workers.delete().where(gone))
+        except Exception as error:
+            if not is_transient(error):
+                raise
 
     async def _sweep(self, sweep: Sweep, stop: asyncio.Event) -> None:
         """A sweep that fails is tried again at its next turn: events go on meanwhile, they do not depend on it."""

@@ -125,6 +125,9 @@ async def test_the_worker_says_how_it_is(customer: ServiceUnderTest) -> None:
     (worker,) = await until(beat)
     assert worker["name"] == "test-customer" and worker["state"] in {"starting", "running"} and worker["lag_records"] == 0
     assert (customer.settings.data_dir / "customer-worker.alive").exists()
+    await customer.stop_worker()
+    assert await beat() == []
+    await customer.start_worker()
 
 
 async def _true(value: bool) -> bool:
