@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
@@ -12,11 +12,15 @@ from services.segmentation import repository
 from services.segmentation.schemas import Alerts, AlertView, CustomerView, RecutRequest, RecutRequested, Recuts, RecutView, Segments
 from services.segmentation.tables import IDEMPOTENCY
 from services.segmentation.use_cases import recut, views
+from shared.contracts.decoding import EARLIEST
 from shared.contracts.segmentation import AlertKind
 from shared.errors import BadCursor
 from shared.web import IdempotencyKey, InTransaction, Reading, decode_cursor, encode_cursor, once
 
 ROUTER = APIRouter(tags=["segmentation"])
+
+ID_PATTERN = r"^[^\x00-\x1f]+$"
+END_OF_TIME = datetime(2200, 1, 1, tzinfo=UTC)
 
 Limit = Annotated[int, Query(ge=1, le=200)]
 Cursor = Annotated[str | None, Query(max_length=500)]
@@ -28,7 +32,7 @@ async def count_segments(connection: Reading) -> Segments:
 
 
 @ROUTER.get("/customers/{customer_id}", operation_id="get_customer_segmentation", summary="Features, RFM scores and open alerts of one customer")
-async def get_customer(connection: Reading, customer_id: Annotated[str, Path(max_length=128)]) -> CustomerView:
+async def get_customer(connection: Reading, customer_id: Annotated[str, Path(max_length=128, pattern=ID_PATTERN)]) -> CustomerView:
     return CustomerView.model_validate(await views.customer(connection, customer_id))
 
 
@@ -36,8 +40,8 @@ async def get_customer(connection: Reading, customer_id: Annotated[str, Path(max
 async def list_alerts(
     connection: Reading,
     kind: AlertKind | None = None,
-    customer_id: Annotated[str | None, Query(max_length=128)] = None,
-    since: Annotated[AwareDatetime | None, Query(description="Raised then or later")] = None,
+    customer_id: Annotated[str | None, Query(max_length=128, pattern=ID_PATTERN)] = None,
+    since: Annotated[AwareDatetime | None, Query(ge=EARLIEST, lt=END_OF_TIME, description="Raised then or later")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Alerts:
@@ -70,6 +74,6 @@ def _position(cursor: str | None) -> tuple[datetime, str] | None:
     if position is None:
         return None
     try:
-        return datetime.fromisoformat(position[0]), position[1]
-    except ValueError:
+        return datetime.fromisoformat(position[0]).astimezone(UTC), position[1]
+    except (ValueError, OverflowError):
         raise BadCursor from None

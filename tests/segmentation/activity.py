@@ -19,7 +19,7 @@ Document = dict[str, Any]
 Months = dict[str, dict[str, int]]
 
 _numbers = itertools.count(1)
-_sequences = Counter[str]()
+SEQUENCES = Counter[str]()
 
 
 def days_ago(days: float) -> datetime:
@@ -71,7 +71,7 @@ def profile(*payment_types: str, brand: str = "gotone") -> Document:
 
 def activity(customer_id: str, *facts: Document, sequence: int | None = None, months: Months | None = None, profile: Document | None = None) -> Message:
     """The customer's next message, unless `sequence` says which."""
-    _sequences[customer_id] = sequence = sequence or _sequences[customer_id] + 1
+    SEQUENCES[customer_id] = sequence = sequence or SEQUENCES[customer_id] + 1
     data: Document = {"facts": list(facts), "months": months or {}} | ({"profile": profile} if profile else {})
     event = cloud_event(Activity, f"customer:{customer_id}", id=f"{customer_id}:{sequence}", source="holdfast/customer", at=days_ago(0.5))
     return Message(topics.ACTIVITY, customer_id, orjson.dumps(event | {"data": data, "sequence": sequence}))

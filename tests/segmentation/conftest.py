@@ -7,7 +7,13 @@ import pytest
 
 from shared.settings import Settings
 from tests.harness import ServiceUnderTest
+from tests.segmentation.activity import SEQUENCES
 from tests.settings_fixture import settings as settings
+
+
+@pytest.fixture(autouse=True)
+def _nobody_was_told_of_yet() -> None:
+    SEQUENCES.clear()
 
 
 @pytest.fixture
