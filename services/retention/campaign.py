@@ -1,0 +1,53 @@
+"""What is offered, and who decides about offering it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from services.retention.calling_hours import CallingHours
+
+State = Literal["running", "paused"]
+Channel = Literal["call"]
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One entry of the catalogue."""
+
+    offer_id: str
+    name: str
+    cost_minor: int
+    currency: str
+    payment_types: Sequence[str]
+    valid_from: datetime
+    valid_to: datetime | None
+    script: str
+
+    def is_for(self, payment_types: Collection[str], at: datetime) -> bool:
+        valid = self.valid_from <= at and (self.valid_to is None or at < self.valid_to)
+        return valid and not set(self.payment_types).isdisjoint(payment_types)
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """Triggered by alerts. `offers`: per kind of alert that triggers it the offers, the preferred one first."""
+
+    campaign_id: str
+    state: State
+    channel: Channel
+    offers: Mapping[str, Sequence[str]]
+    hold_out_share: float
+    salt: str
+    cap_contacts: int
+    cap_days: int
+    hours: CallingHours
+    capacity: int
+
+
+def choose_offer(preferred: Sequence[str], catalogue: Mapping[str, Offer], *, payment_types: Collection[str], at: datetime) -> Offer | None:
+    """The first offer on the list that this customer may have now."""
+    listed = (catalogue[offer_id] for offer_id in preferred if offer_id in catalogue)
+    return next((offer for offer in listed if offer.is_for(payment_types, at)), None)

@@ -1,0 +1,139 @@
+"""The gates between a warning and a contact, in a fixed order. Each says what it saw.
+
+What a contact needs (a profile, a live subscription, consent, a time zone, an offer) does not pass while it is unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from services.retention.campaign import Campaign, Offer
+from services.retention.contactable import Contactable
+from services.retention.hold_out import GLOBAL_SHARE, Arm, arm_of, bucket, global_bucket
+from shared.contracts.retention import Gate
+
+# A warning is about days: one whose customer became known later than this is not acted on.
+LONGEST_WAIT = timedelta(days=1)
+LISTED_COMPLAINTS = 5
+
+Check = tuple[bool, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """All that a decision looks at.
+
+    `contacts` counts the customer's tasks, of all campaigns, that are open or were done within the campaign's cap days.
+    `assigned` is the arm of an earlier exposure. `zone` is None when the customer's zone is none.
+    """
+
+    now: datetime
+    customer: Contactable
+    campaign: Campaign
+    waited: timedelta
+    open_complaints: Sequence[str]
+    assigned: Arm | None
+    contacts: int
+    open_tasks: int
+    offer: Offer | None
+    zone: ZoneInfo | None
+
+    @property
+    def bucket(self) -> float:
+        return bucket(self.campaign.salt, self.campaign.campaign_id, self.customer.customer_id)
+
+    @property
+    def arm(self) -> Arm:
+        return self.assigned or arm_of(self.bucket, self.campaign.hold_out_share)
+
+
+def check(situation: Situation) -> tuple[Gate, ...]:
+    """Every gate, also those behind one that failed: the answer to "why not?" is complete."""
+    return tuple(_gate(rule.__name__, *rule(situation)) for rule in GATES)
+
+
+def _gate(name: str, passed: bool, detail: str) -> Gate:
+    return Gate(gate=name, passed=passed, detail=detail)
+
+
+def known_customer(s: Situation) -> Check:
+    waited = f"the warning waited {s.waited / timedelta(hours=1):.1f} h for it, at most {LONGEST_WAIT / timedelta(hours=1):.0f} h" if s.waited else "no wait"
+    return s.customer.known and s.waited <= LONGEST_WAIT, f"profile of activity {s.customer.profile_sequence}; {waited}"
+
+
+def live_subscription(s: Situation) -> Check:
+    return s.customer.live_subscriptions > 0, f"{s.customer.live_subscriptions} live"
+
+
+def not_visitor_or_employer_paid(s: Situation) -> Check:
+    detail = f"visitor {_said(s.customer.visitor)}, employer-paid {_said(s.customer.employer_paid)}"
+    return not (s.customer.visitor or s.customer.employer_paid), detail
+
+
+def do_not_contact(s: Situation) -> Check:
+    return not s.customer.do_not_contact, f"do not contact: {_said(s.customer.do_not_contact)}"
+
+
+def consent(s: Situation) -> Check:
+    granted = s.customer.consents.get(s.campaign.channel)
+    return granted is True, f"consent to {s.campaign.channel}: {_said(granted)}"
+
+
+def timezone(s: Situation) -> Check:
+    return s.zone is not None, s.zone.key if s.zone else f"{s.customer.timezone!r} is no time zone"
+
+
+def open_complaint(s: Situation) -> Check:
+    listed = ", ".join(s.open_complaints[:LISTED_COMPLAINTS])
+    return not s.open_complaints, f"{len(s.open_complaints)} open: {listed}" if listed else "none open"
+
+
+def offer(s: Situation) -> Check:
+    payment_types = ", ".join(s.customer.payment_types) or "none"
+    return s.offer is not None, s.offer.offer_id if s.offer else f"none valid now for payment type {payment_types}"
+
+
+def global_hold_out(s: Situation) -> Check:
+    drawn = global_bucket(s.customer.customer_id)
+    return drawn >= GLOBAL_SHARE, f"bucket {drawn:.4f}, hold-out share {GLOBAL_SHARE:.2f}"
+
+
+def hold_out(s: Situation) -> Check:
+    stored = ", assigned before" if s.assigned else ""
+    return s.arm == "treatment", f"{s.arm}{stored}: bucket {s.bucket:.4f}, hold-out share {s.campaign.hold_out_share:.2f}"
+
+
+def frequency_cap(s: Situation) -> Check:
+    return s.contacts < s.campaign.cap_contacts, f"{s.contacts} open or done in {s.campaign.cap_days} days, at most {s.campaign.cap_contacts}"
+
+
+def campaign_running(s: Situation) -> Check:
+    return s.campaign.state == "running", s.campaign.state
+
+
+def capacity(s: Situation) -> Check:
+    return s.open_tasks < s.campaign.capacity, f"{s.open_tasks} open tasks, at most {s.campaign.capacity}"
+
+
+def _said(value: bool | None) -> str:
+    return "unknown" if value is None else "yes" if value else "no"
+
+
+GATES: tuple[Callable[[Situation], Check], ...] = (
+    known_customer,
+    live_subscription,
+    not_visitor_or_employer_paid,
+    do_not_contact,
+    consent,
+    timezone,
+    open_complaint,
+    offer,
+    global_hold_out,
+    hold_out,
+    frequency_cap,
+    campaign_running,
+    capacity,
+)

@@ -1,0 +1,59 @@
+"""What the decisions of one batch share, kept up with each decision made: two alerts about one customer see each other."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from services.retention.calling_hours import zone_of
+from services.retention.campaign import Campaign, Offer, choose_offer
+from services.retention.contact_policy import Situation
+from services.retention.contactable import Contactable
+from services.retention.decision import Decision
+from services.retention.hold_out import Arm
+from shared.contracts.segmentation import AlertRaised
+
+
+class Alert(NamedTuple):
+    customer_id: str
+    raised: AlertRaised
+    waited: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """`arms` by campaign and customer, `contacts` the moments of each customer's contacts: of an open task, now."""
+
+    now: datetime
+    default_zone: str
+    catalogue: Mapping[str, Offer]
+    complaints: Mapping[str, Sequence[str]]
+    arms: dict[tuple[str, str], Arm]
+    contacts: dict[str, list[datetime]]
+    open_tasks: Counter[str]
+
+    def situation(self, alert: Alert, campaign: Campaign, customer: Contactable) -> Situation:
+        since = self.now - timedelta(days=campaign.cap_days)
+        preferred = campaign.offers[alert.raised.kind]
+        return Situation(
+            now=self.now,
+            customer=customer,
+            campaign=campaign,
+            waited=alert.waited,
+            open_complaints=self.complaints.get(alert.customer_id, ()),
+            assigned=self.arms.get((campaign.campaign_id, alert.customer_id)),
+            contacts=sum(at > since for at in self.contacts.get(alert.customer_id, ())),
+            open_tasks=self.open_tasks[campaign.campaign_id],
+            offer=choose_offer(preferred, self.catalogue, payment_types=customer.payment_types, at=self.now),
+            zone=zone_of(customer.timezone or self.default_zone),
+        )
+
+    def note(self, customer_id: str, campaign: Campaign, decision: Decision) -> None:
+        if decision.arm:
+            self.arms.setdefault((campaign.campaign_id, customer_id), decision.arm)
+        if decision.contact:
+            self.contacts.setdefault(customer_id, []).append(self.now)
+            self.open_tasks[campaign.campaign_id] += 1
