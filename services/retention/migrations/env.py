@@ -1,0 +1,3 @@
+from shared.migrating import run_environment
+
+run_environment()

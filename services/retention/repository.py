@@ -1,0 +1,172 @@
+"""Every statement of the retention service."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, fields
+from datetime import datetime, time
+from typing import Any
+
+import sqlalchemy as sa
+
+from services.retention.calling_hours import CallingHours
+from services.retention.campaign import Campaign, Offer, State
+from services.retention.contactable import Contactable
+from services.retention.hold_out import Arm
+from services.retention.tables import ASSIGNMENTS, CAMPAIGNS, COMPLAINTS, CONTACTABLES, DECISIONS, OFFERS, OUTCOMES, TASKS, WAITING
+from shared.database import Transaction, among, insert_rows
+
+Row = Mapping[str, Any]
+
+
+async def lock_contactables(tx: Transaction, customer_ids: Iterable[str]) -> dict[str, Contactable]:
+    """The customers, those never heard of included: until the transaction ends nobody else hears or decides about them."""
+    ids = sorted(customer_ids)
+    await insert_rows(tx, CONTACTABLES, [asdict(Contactable(one)) for one in ids], key=("customer_id",))
+    query = sa.select(CONTACTABLES).where(among(tx, CONTACTABLES.c.customer_id, ids)).order_by(CONTACTABLES.c.customer_id).with_for_update()
+    return {row.customer_id: Contactable(**row._mapping) for row in await tx.execute(query)}
+
+
+async def save_contactables(tx: Transaction, heard: Iterable[Contactable]) -> None:
+    rows = [asdict(one) for one in sorted(heard, key=lambda one: one.customer_id)]
+    columns = (one.name for one in fields(Contactable) if one.name != "customer_id")
+    await insert_rows(tx, CONTACTABLES, rows, key=("customer_id",), merge=dict.fromkeys(columns, "replace"))
+
+
+async def save_complaints(tx: Transaction, moments: Mapping[tuple[str, str], datetime], *, column: str) -> None:
+    """(customer id, complaint id) -> when it was opened, or resolved: that is the `column`."""
+    rows = [{"customer_id": customer_id, "complaint_id": complaint_id, column: at} for (customer_id, complaint_id), at in sorted(moments.items())]
+    await insert_rows(tx, COMPLAINTS, rows, key=("customer_id", "complaint_id"), merge={column: "replace"})
+
+
+async def open_complaints(tx: Transaction, customer_ids: Collection[str]) -> dict[str, list[str]]:
+    is_open = sa.and_(COMPLAINTS.c.opened_at.is_not(None), COMPLAINTS.c.resolved_at.is_(None))
+    query = sa.select(COMPLAINTS).where(among(tx, COMPLAINTS.c.customer_id, customer_ids), is_open).order_by(COMPLAINTS.c.opened_at)
+    found: dict[str, list[str]] = defaultdict(list)
+    for row in await tx.execute(query):
+        found[row.customer_id].append(row.complaint_id)
+    return found
+
+
+async def wait(tx: Transaction, rows: Sequence[Row]) -> None:
+    await insert_rows(tx, WAITING, sorted(rows, key=lambda row: row["alert_id"]), key=("alert_id",))
+
+
+async def take_waiting(tx: Transaction, customer_ids: Collection[str]) -> Sequence[sa.Row[Any]]:
+    return (await tx.execute(WAITING.delete().where(among(tx, WAITING.c.customer_id, customer_ids)).returning(*WAITING.c))).all()
+
+
+async def waiting_of(tx: Transaction, customer_id: str) -> Sequence[sa.Row[Any]]:
+    return (await tx.execute(sa.select(WAITING).where(WAITING.c.customer_id == customer_id).order_by(WAITING.c.waits_since))).all()
+
+
+async def lock_campaigns(tx: Transaction) -> list[Campaign]:
+    """All of them, until the transaction ends: nobody else decides for them, pauses or resumes them."""
+    return [_campaign(row) for row in await tx.execute(sa.select(CAMPAIGNS).order_by(CAMPAIGNS.c.campaign_id).with_for_update())]
+
+
+def _campaign(row: sa.Row[Any]) -> Campaign:
+    hours = CallingHours(time.fromisoformat(row.opens), time.fromisoformat(row.closes))
+    return Campaign(hours=hours, **{one.name: getattr(row, one.name) for one in fields(Campaign) if one.name != "hours"})
+
+
+async def list_campaigns(tx: Transaction) -> Sequence[sa.Row[Any]]:
+    return (await tx.execute(sa.select(CAMPAIGNS).order_by(CAMPAIGNS.c.campaign_id))).all()
+
+
+async def get_campaign(tx: Transaction, campaign_id: str) -> sa.Row[Any] | None:
+    return (await tx.execute(sa.select(CAMPAIGNS).where(CAMPAIGNS.c.campaign_id == campaign_id))).one_or_none()
+
+
+async def set_state(tx: Transaction, campaign_id: str, state: State) -> None:
+    await tx.execute(sa.update(CAMPAIGNS).where(CAMPAIGNS.c.campaign_id == campaign_id).values(state=state))
+
+
+async def campaign_counts(tx: Transaction, campaign_id: str) -> dict[str, dict[str, int]]:
+    """How many there are per arm, verdict, first gate that refused, task status and outcome."""
+    refused = DECISIONS.c.verdict == "refused"
+    return {
+        "customers": await _counts(tx, ASSIGNMENTS, "arm", campaign_id),
+        "decisions": await _counts(tx, DECISIONS, "verdict", campaign_id),
+        "refused_by": await _counts(tx, DECISIONS, "failed_gate", campaign_id, refused),
+        "tasks": await _counts(tx, TASKS, "status", campaign_id),
+        "outcomes": await _counts(tx, OUTCOMES, "result", campaign_id),
+    }
+
+
+async def _counts(tx: Transaction, table: sa.Table, column: str, campaign_id: str, *conditions: sa.ColumnElement[bool]) -> dict[str, int]:
+    query = sa.select(table.c[column], sa.func.count()).where(table.c.campaign_id == campaign_id, *conditions).group_by(table.c[column])
+    return {row[0]: row[1] for row in await tx.execute(query.order_by(table.c[column]))}
+
+
+async def catalogue(tx: Transaction) -> dict[str, Offer]:
+    return {row.offer_id: Offer(**row._mapping) for row in await tx.execute(sa.select(OFFERS).order_by(OFFERS.c.offer_id))}
+
+
+async def decided(tx: Transaction, decision_ids: Collection[str]) -> set[str]:
+    return set(await tx.scalars(sa.select(DECISIONS.c.decision_id).where(among(tx, DECISIONS.c.decision_id, decision_ids))))
+
+
+async def arms(tx: Transaction, customer_ids: Collection[str]) -> dict[tuple[str, str], Arm]:
+    """(campaign id, customer id) -> the arm of their first exposure."""
+    rows = await tx.execute(sa.select(ASSIGNMENTS).where(among(tx, ASSIGNMENTS.c.customer_id, customer_ids)))
+    return {(row.campaign_id, row.customer_id): row.arm for row in rows}
+
+
+async def contacts(tx: Transaction, customer_ids: Collection[str], *, since: datetime, now: datetime) -> dict[str, list[datetime]]:
+    """When each customer was contacted last: `now` for a task that is open, for it may happen at any moment."""
+    counts = sa.or_(TASKS.c.status == "open", TASKS.c.done_at > since)
+    rows = await tx.execute(sa.select(TASKS.c.customer_id, TASKS.c.done_at).where(among(tx, TASKS.c.customer_id, customer_ids), counts))
+    found: dict[str, list[datetime]] = defaultdict(list)
+    for row in rows:
+        found[row.customer_id].append(row.done_at or now)
+    return found
+
+
+async def open_tasks(tx: Transaction) -> dict[str, int]:
+    query = sa.select(TASKS.c.campaign_id, sa.func.count()).where(TASKS.c.status == "open").group_by(TASKS.c.campaign_id)
+    return {row[0]: row[1] for row in await tx.execute(query)}
+
+
+async def insert_decisions(tx: Transaction, *, decisions: Sequence[Row], assignments: Sequence[Row], tasks: Sequence[Row]) -> None:
+    """An assignment that stands already stays: it is of the first exposure."""
+    await insert_rows(tx, DECISIONS, decisions)
+    await insert_rows(tx, ASSIGNMENTS, assignments, key=("campaign_id", "customer_id"))
+    await insert_rows(tx, TASKS, tasks)
+
+
+async def decisions_of(tx: Transaction, customer_id: str, *, limit: int) -> Sequence[sa.Row[Any]]:
+    query = sa.select(DECISIONS).where(DECISIONS.c.customer_id == customer_id)
+    return (await tx.execute(query.order_by(DECISIONS.c.decided_at.desc(), DECISIONS.c.decision_id).limit(limit))).all()
+
+
+async def is_known(tx: Transaction, customer_id: str) -> bool:
+    return await tx.scalar(sa.select(sa.literal(True)).where(CONTACTABLES.c.customer_id == customer_id)) is not None
+
+
+async def list_tasks(tx: Transaction, *, status: str | None, after: tuple[int, datetime, str] | None, limit: int) -> Sequence[sa.Row[Any]]:
+    """The highest priority first, of those what is due first."""
+    query = sa.select(TASKS).order_by(TASKS.c.priority.desc(), TASKS.c.due_at, TASKS.c.task_id).limit(limit)
+    if status is not None:
+        query = query.where(TASKS.c.status == status)
+    if after is not None:
+        priority, due_at, task_id = after
+        later = sa.or_(TASKS.c.due_at > due_at, sa.and_(TASKS.c.due_at == due_at, TASKS.c.task_id > task_id))
+        query = query.where(sa.or_(TASKS.c.priority < priority, sa.and_(TASKS.c.priority == priority, later)))
+    return (await tx.execute(query)).all()
+
+
+async def get_task(tx: Transaction, task_id: str, *, lock: bool = False) -> sa.Row[Any] | None:
+    query = sa.select(TASKS).where(TASKS.c.task_id == task_id)
+    return (await tx.execute(query.with_for_update() if lock else query)).one_or_none()
+
+
+async def outcomes(tx: Transaction, task_ids: Collection[str]) -> dict[str, sa.Row[Any]]:
+    return {row.task_id: row for row in await tx.execute(sa.select(OUTCOMES).where(among(tx, OUTCOMES.c.task_id, task_ids)))}
+
+
+async def finish_task(tx: Transaction, outcome: Row) -> None:
+    await insert_rows(tx, OUTCOMES, [outcome])
+    done = {"status": "done", "done_at": outcome["recorded_at"]}
+    await tx.execute(sa.update(TASKS).where(TASKS.c.task_id == outcome["task_id"]).values(**done))

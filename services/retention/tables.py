@@ -1,0 +1,148 @@
+"""The tables of the retention service."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from shared.database import Instant, Json, metadata
+from shared.inbox import inbox_tables
+from shared.outbox import outbox_table
+from shared.web import idempotency_table
+from shared.worker import workers_table
+
+METADATA = metadata()
+
+# Its row is the lock under which everything about a customer is decided.
+CONTACTABLES = sa.Table(
+    "contactables",
+    METADATA,
+    sa.Column("customer_id", sa.Text, primary_key=True),
+    sa.Column("last_sequence", sa.BigInteger, nullable=False),
+    sa.Column("profile_sequence", sa.BigInteger, nullable=False, comment="of the activity that brought the profile; 0: none yet"),
+    sa.Column("do_not_contact", sa.Boolean),
+    sa.Column("visitor", sa.Boolean),
+    sa.Column("employer_paid", sa.Boolean),
+    sa.Column("timezone", sa.Text),
+    sa.Column("consents", Json, nullable=False, comment="channel -> granted"),
+    sa.Column("live_subscriptions", sa.Integer, nullable=False),
+    sa.Column("payment_types", Json, nullable=False, comment="of the live subscriptions"),
+)
+
+# Opened and resolved arrive in any order: each fills its own column.
+COMPLAINTS = sa.Table(
+    "complaints",
+    METADATA,
+    sa.Column("customer_id", sa.Text, primary_key=True),
+    sa.Column("complaint_id", sa.Text, primary_key=True),
+    sa.Column("opened_at", Instant),
+    sa.Column("resolved_at", Instant),
+)
+
+# Topics are independent: an alert may overtake the first activity of its customer.
+WAITING = sa.Table(
+    "waiting_alerts",
+    METADATA,
+    sa.Column("alert_id", sa.Text, primary_key=True),
+    sa.Column("customer_id", sa.Text, nullable=False, index=True),
+    sa.Column("alert", sa.Text, nullable=False, comment="the payload as JSON"),
+    sa.Column("waits_since", Instant, nullable=False, comment="real time"),
+)
+
+OFFERS = sa.Table(
+    "offers",
+    METADATA,
+    sa.Column("offer_id", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("cost_minor", sa.BigInteger, nullable=False, comment="what it costs us when it is taken"),
+    sa.Column("currency", sa.Text, nullable=False),
+    sa.Column("payment_types", Json, nullable=False, comment="who may have it"),
+    sa.Column("valid_from", Instant, nullable=False),
+    sa.Column("valid_to", Instant),
+    sa.Column("script", sa.Text, nullable=False),
+)
+
+# Locked while alerts are decided: so a pause holds from its answer on, and two workers can not both fill the last place.
+CAMPAIGNS = sa.Table(
+    "campaigns",
+    METADATA,
+    sa.Column("campaign_id", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False, comment="running, paused"),
+    sa.Column("channel", sa.Text, nullable=False),
+    sa.Column("offers", Json, nullable=False, comment="kind of alert that triggers it -> offers, the preferred one first"),
+    sa.Column("hold_out_share", sa.Float, nullable=False),
+    sa.Column("salt", sa.Text, nullable=False),
+    sa.Column("cap_contacts", sa.Integer, nullable=False),
+    sa.Column("cap_days", sa.Integer, nullable=False),
+    sa.Column("opens", sa.Text, nullable=False, comment="HH:MM on the recipient's clock"),
+    sa.Column("closes", sa.Text, nullable=False),
+    sa.Column("capacity", sa.Integer, nullable=False, comment="open tasks at most"),
+)
+
+# The arm at the first exposure, kept for ever: a later change of share or salt moves nobody.
+ASSIGNMENTS = sa.Table(
+    "assignments",
+    METADATA,
+    sa.Column("campaign_id", sa.Text, sa.ForeignKey("campaigns.campaign_id"), primary_key=True),
+    sa.Column("customer_id", sa.Text, primary_key=True),
+    sa.Column("arm", sa.Text, nullable=False),
+    sa.Column("assigned_at", Instant, nullable=False),
+)
+
+DECISIONS = sa.Table(
+    "decisions",
+    METADATA,
+    sa.Column("decision_id", sa.Text, primary_key=True),
+    sa.Column("campaign_id", sa.Text, sa.ForeignKey("campaigns.campaign_id"), nullable=False),
+    sa.Column("customer_id", sa.Text, nullable=False),
+    sa.Column("alert_id", sa.Text, nullable=False),
+    sa.Column("alert_kind", sa.Text, nullable=False),
+    sa.Column("decided_at", Instant, nullable=False),
+    sa.Column("verdict", sa.Text, nullable=False),
+    sa.Column("failed_gate", sa.Text, comment="the first one"),
+    sa.Column("arm", sa.Text),
+    sa.Column("offer_id", sa.Text),
+    sa.Column("gates", Json, nullable=False),
+    sa.Index("ix_decisions_customer_id_decided_at", "customer_id", "decided_at"),
+    sa.Index("ix_decisions_campaign_id_verdict", "campaign_id", "verdict", "failed_gate"),
+)
+
+TASKS = sa.Table(
+    "tasks",
+    METADATA,
+    sa.Column("task_id", sa.Text, sa.ForeignKey("decisions.decision_id"), primary_key=True),
+    sa.Column("campaign_id", sa.Text, nullable=False),
+    sa.Column("customer_id", sa.Text, nullable=False, index=True),
+    sa.Column("alert_id", sa.Text, nullable=False),
+    sa.Column("offer_id", sa.Text, nullable=False),
+    sa.Column("channel", sa.Text, nullable=False),
+    sa.Column("priority", sa.Integer, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("script", sa.Text, nullable=False),
+    sa.Column("opened_at", Instant, nullable=False),
+    sa.Column("due_at", Instant, nullable=False),
+    sa.Column("opens", sa.Text, nullable=False, comment="calling hours, on the clock of `timezone`"),
+    sa.Column("closes", sa.Text, nullable=False),
+    sa.Column("timezone", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False, comment="open, done"),
+    sa.Column("done_at", Instant),
+    sa.Index("ix_tasks_campaign_id_status", "campaign_id", "status"),
+    sa.Index("ix_tasks_status_priority", "status", "priority", "due_at", "task_id"),
+)
+
+OUTCOMES = sa.Table(
+    "outcomes",
+    METADATA,
+    sa.Column("task_id", sa.Text, sa.ForeignKey("tasks.task_id"), primary_key=True),
+    sa.Column("campaign_id", sa.Text, nullable=False, index=True),
+    sa.Column("result", sa.Text, nullable=False),
+    sa.Column("offer_accepted", sa.Boolean, nullable=False),
+    sa.Column("agent", sa.Text, nullable=False),
+    sa.Column("note", sa.Text, nullable=False),
+    sa.Column("recorded_at", Instant, nullable=False),
+)
+
+IDEMPOTENCY_KEYS = idempotency_table(METADATA)
+OUTBOX = outbox_table(METADATA)
+INBOX = inbox_tables(METADATA, OUTBOX)
+WORKERS = workers_table(METADATA)
