@@ -1,0 +1,140 @@
+"""HTTP bodies of the retention service."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.contracts.envelope import Id, Text
+from shared.contracts.retention import Gate, OutcomeResult
+
+
+class View(BaseModel):
+    """Read from rows; their other columns stay inside."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+class OutcomeReport(BaseModel):
+    """What came of a contact, as the agent reports it."""
+
+    model_config = ConfigDict(
+        strict=True,
+        extra="forbid",
+        json_schema_extra={"examples": [{"result": "saved", "offer_accepted": True, "agent": "A-88", "note": "Stays for the data pack"}]},
+    )
+
+    result: OutcomeResult
+    offer_accepted: bool
+    agent: Id
+    note: Text = ""
+
+
+class OutcomeView(View):
+    task_id: str
+    result: OutcomeResult
+    offer_accepted: bool
+    agent: str
+    note: str
+    recorded_at: datetime
+
+
+class TaskView(View):
+    """An agent is to call a customer."""
+
+    task_id: str
+    customer_id: str
+    campaign_id: str
+    alert_id: str
+    offer_id: str
+    channel: str
+    priority: int = Field(description="Higher first")
+    reason: str
+    script: str
+    opened_at: datetime
+    due_at: datetime = Field(description="Not before")
+    opens: str = Field(description="Calls are allowed from this time of day")
+    closes: str = Field(description="and up to this one")
+    timezone: str = Field(description="on the clock of this zone")
+    status: Literal["open", "done"]
+    outcome: OutcomeView | None
+
+
+class Tasks(BaseModel):
+    items: list[TaskView]
+    next_cursor: str | None
+
+
+class CampaignView(View):
+    campaign_id: str
+    name: str
+    state: Literal["running", "paused"]
+    channel: str
+    offers: dict[str, list[str]] = Field(description="Kind of alert that triggers it -> offers, the preferred one first")
+    hold_out_share: float
+    cap_contacts: int
+    cap_days: int = Field(description="At most `cap_contacts` within these days, other campaigns' contacts counted")
+    opens: str = Field(description="Calls are due from this time of day on the recipient's clock")
+    closes: str
+    capacity: int = Field(description="Open tasks at most")
+
+
+class Campaigns(BaseModel):
+    items: list[CampaignView]
+
+
+class CampaignCounts(BaseModel):
+    customers: dict[str, int] = Field(description="Per arm, from the first exposure on")
+    decisions: dict[str, int] = Field(description="Per verdict")
+    refused_by: dict[str, int] = Field(description="Per gate: the first that failed")
+    tasks: dict[str, int] = Field(description="Per status")
+    outcomes: dict[str, int] = Field(description="Per result")
+
+
+class CampaignDetail(CampaignView):
+    counts: CampaignCounts
+
+
+class OfferView(View):
+    offer_id: str
+    name: str
+    cost_minor: int = Field(description="What it costs us when it is taken, in minor units of the currency")
+    currency: str
+    payment_types: list[str] = Field(description="Who may have it")
+    valid_from: datetime
+    valid_to: datetime | None
+    script: str
+
+
+class Offers(BaseModel):
+    items: list[OfferView]
+
+
+class DecisionView(View):
+    decision_id: str
+    campaign_id: str
+    alert_id: str
+    alert_kind: str
+    decided_at: datetime
+    verdict: Literal["contact", "held_out", "refused"]
+    failed_gate: str | None = Field(description="The first one")
+    arm: Literal["treatment", "hold_out"] | None = Field(description="Null: does not count for the campaign's effect")
+    offer_id: str | None
+    gates: list[Gate] = Field(description="All of them, in their order, with what they saw")
+
+
+class WaitingAlert(View):
+    """Came before anything was known of its customer; decided when that comes."""
+
+    alert_id: str
+    waits_since: datetime
+
+
+class CustomerDecisions(View):
+    """Why the customer was contacted, or was not: the latest 100 decisions, newest first."""
+
+    customer_id: str
+    decisions: list[DecisionView]
+    waiting: list[WaitingAlert]
