@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from datetime import date
-from typing import Any
 
 from deploy.replay.proof.expected import Check, Expected, compare
 from deploy.replay.proof.stored import Stored
+
+# Area, first day, last day.
+Profile = tuple[str | None, str, str | None]
 
 # The means are thirds cut to one decimal: three times the mean, rounded, is the count. DuckDB rounds a DECIMAL's halves away from zero.
 MONTHS = """
@@ -61,10 +64,15 @@ FROM usage WHERE before >= 60 * 91 AND 100 * now * 91 <= 50 * before * 31
 
 
 async def prove(expected: Expected, stored: Stored, as_of: date) -> list[Check]:
+    profiles, stored_profiles = _profiles(expected), await _stored_profiles(stored)
+    falls, stored_falls = dict(expected.run(FALLS)), await _stored_falls(stored)
+    departures = _departures(profiles, falls)
+    shares = ", ".join(f"{100 * left / max(1, count):.1f} % of {count:,} {who}" for who, (count, left) in departures.items())
     return [
         compare("rollups: every measure of every subscriber and month", _months(expected), await stored.months()),
-        compare("profiles: area, first day and last day, per subscriber", _profiles(expected), await _stored_profiles(stored)),
-        compare("warnings of falling usage and their severity, per subscriber", dict(expected.run(FALLS)), await _stored_falls(stored)),
+        compare("profiles: area, first day and last day, per subscriber", profiles, stored_profiles),
+        compare("warnings of falling usage and their severity, per subscriber", falls, stored_falls),
+        compare(f"who left: {shares}", departures, _departures(stored_profiles, stored_falls)),
     ]
 
 
@@ -75,16 +83,24 @@ def _months(expected: Expected) -> dict[tuple[str, str], dict[str, int]]:
     return found
 
 
-def _profiles(expected: Expected) -> dict[str, tuple[str | None, str, str | None]]:
+def _profiles(expected: Expected) -> dict[str, Profile]:
     return {customer: (area, first_day, last_day) for customer, area, first_day, last_day in expected.run(PROFILES)}
 
 
-async def _stored_profiles(stored: Stored) -> dict[str, tuple[Any, ...]]:
+async def _stored_profiles(stored: Stored) -> dict[str, Profile]:
     found = {}
     for customer, profile in (await stored.profiles()).items():
         (subscription,) = profile["subscriptions"]
         ended = subscription.get("terminated_at")
         found[customer] = (profile.get("region"), subscription["activated_at"][:10], ended and ended[:10])
+    return found
+
+
+def _departures(profiles: Mapping[str, Profile], falls: Mapping[str, str]) -> dict[str, tuple[int, int]]:
+    """How many there are, and how many of them left."""
+    found = {}
+    for who, among in (("warned", profiles.keys() & falls.keys()), ("not warned", profiles.keys() - falls.keys())):
+        found[who] = (len(among), sum(profiles[customer][2] is not None for customer in among))
     return found
 
 
