@@ -1,0 +1,71 @@
+"""The benchmark runs: tiny here, so its figures mean nothing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from deploy.stack import missing
+
+pytestmark = pytest.mark.timeout(300)
+
+TINY = ("--customers", "30", "--events", "2500", "--rounds", "1", "--seconds", "2")
+ROOT = Path(__file__).parents[2]
+
+
+def bench(part: str, folder: Path, *extra: str) -> dict[str, Any]:
+    """What it saved, after checking that it said the same as a table."""
+    out = folder / "bench.json"
+    command = [sys.executable, "-m", "deploy.bench", part, *TINY, *extra, "--out", str(out)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = orjson.loads(out.read_bytes())
+    assert f"cpus {found['machine']['cpus']}" in done.stdout
+    return found
+
+
+def needs_stack() -> None:
+    lacks = missing()
+    if lacks and not os.environ.get("CI"):
+        pytest.skip(f"this machine lacks {'; '.join(lacks)}")
+
+
+def check_ingest(found: dict[str, Any], processes: set[str]) -> None:
+    assert set(found["ingest"]) == {"worker", "floor, contract", "floor, orjson"}
+    assert all(kind["events_per_second"] > 0 and set(kind["cpu_us_per_event"]) == processes for kind in found["ingest"].values())
+    assert set(found["ratios"]) == {"floor, contract", "floor, orjson"}
+    assert any("use_cases.py:record" in line["function"] for line in found["profile"])
+
+
+def check_delays(found: dict[str, Any]) -> None:
+    delays = found["delays"]
+    for took in (delays["alert"]["took"], delays["view_idle"], delays["view_catching_up"]["took"], delays["view_loaded"]["took"]):
+        assert took["count"] > 0 and took["failed"] == 0 and 0 < took["p50"] <= took["p99"] <= took["worst"]
+
+
+def test_ingest_is_measured_beside_its_floor(tmp_path: Path) -> None:
+    needs_stack()
+    check_ingest(bench("ingest", tmp_path)["stack"], {"worker", "broker", "postgres"})
+
+
+def test_delays_are_measured_at_a_rate(tmp_path: Path) -> None:
+    needs_stack()
+    check_delays(bench("alert", tmp_path, "--rate", "50")["stack"])
+
+
+def test_both_are_measured_embedded(tmp_path: Path) -> None:
+    found = bench("embedded", tmp_path, "--rate", "50")["embedded"]
+    check_ingest(found, {"worker"})
+    check_delays(found)
+
+
+def test_the_rate_has_to_be_known(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "deploy.bench", "alert", "--out", str(tmp_path / "none.json")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "give --rate" in done.stderr
