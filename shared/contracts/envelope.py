@@ -11,6 +11,8 @@ from pydantic_core import CoreSchema
 CONTENT_TYPE = "application/cloudevents+json"
 
 Id = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f]+$")]
+# Shorter than an Id: ids of our own events are made of it and a number.
+Identifier = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f]+$")]
 Word = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f]+$")]
 Text = Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$")]
 Msisdn = Annotated[str, Field(pattern=r"^[1-9][0-9]{6,14}$", description="E.164 number, digits only")]
@@ -22,8 +24,8 @@ Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$", description="ISO 4217")]
 Subject = Annotated[
     str,
     Field(
-        max_length=160,
-        pattern=r"^(customer|account|cell):[^\x00-\x1f]{1,128}$|^msisdn:[1-9][0-9]{6,14}$",
+        max_length=110,
+        pattern=r"^(customer|account|cell):[^\x00-\x1f]{1,100}$|^msisdn:[1-9][0-9]{6,14}$",
         description="Whom the event is about: `customer:`, `account:`, `msisdn:` or `cell:` and the identifier",
     ),
 ]

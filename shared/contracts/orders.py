@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from shared.contracts import topics
-from shared.contracts.envelope import Currency, Id, Msisdn, Part, Payload, Word
+from shared.contracts.envelope import Currency, Id, Identifier, Msisdn, Part, Payload, Word
 
 PaymentType = Literal["prepaid", "postpaid"]
 
@@ -52,7 +52,7 @@ class CustomerRegistered(CustomerAttributes, Payload):
         "consents": [{"channel": "call", "granted": True}, {"channel": "sms", "granted": True}], "accounts": ["A-1"],
     }  # fmt: skip
 
-    accounts: tuple[Id, ...] = Field(default=(), max_length=100)
+    accounts: tuple[Identifier, ...] = Field(default=(), max_length=100)
 
 
 class CustomerUpdated(CustomerAttributes, Payload):

@@ -168,3 +168,12 @@ async def test_a_complaint_is_counted_by_kind_and_severity(customer: ServiceUnde
     complaint = cloud_event(care.ComplaintOpened, "account:A-1", kind="network", severity="major")
     await customer.send(registered(accounts=("A-1",)), complaint, cloud_event(billing.AccountSuspended, "account:A-1"))
     assert await month_of(customer, "2026-10") == {"complaints_network": 1, "complaints_major": 1, "suspensions": 1}
+
+
+async def test_the_longest_customer_id_is_one_that_every_reader_takes(customer: ServiceUnderTest) -> None:
+    """E6: ids of our own events are made of it; a longer one is refused at the door, not by everybody downstream."""
+    longest = "C" * 100
+    await customer.send(registered(longest), registered(longest + "C"))
+    assert await books(customer) == {"accepted": 2, "applied": 1, "dead": 1}
+    (message,) = await customer.read(topics.ACTIVITY, count=1)
+    assert decode(orjson.dumps(message), topic=topics.ACTIVITY).subject == f"customer:{longest}"
