@@ -20,7 +20,7 @@ import orjson
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
 from shared.contracts import topics
-from shared.contracts.envelope import CONTENT_TYPE, Event, Payload
+from shared.contracts.envelope import CONTENT_TYPE, SUBJECTS, Event, Payload
 from shared.contracts.evolution import breaks
 from shared.contracts.registry import PAYLOADS
 from shared.contracts.topics import TOPICS, Topic
@@ -157,14 +157,11 @@ def _summary(payload: type[Payload]) -> str:
 
 def _specific(payload: type[Payload]) -> Schema:
     """What the envelope says for one event type only."""
-    kinds = "|".join(kind for kind in payload.about if kind != "msisdn")
-    patterns = [rf"^({kinds}):[^\x00-\x1f]{{1,128}}$"] if kinds else []
-    if "msisdn" in payload.about:
-        patterns.append(r"^msisdn:[1-9][0-9]{6,14}$")
+    subjects = "|".join(SUBJECTS[kind] for kind in payload.about)
     return {
         "specversion": {"const": "1.0", "type": "string"},
         "type": {"const": payload.type, "type": "string"},
-        "subject": {"type": "string", "maxLength": 160, "pattern": "|".join(patterns), "description": f"Whom it is about: {' or '.join(payload.about)}"},
+        "subject": {"type": "string", "pattern": subjects, "description": f"Whom it is about: {' or '.join(payload.about)}"},
     }
 
 
@@ -200,8 +197,8 @@ def _channel(topic: Topic) -> Schema:
     retention = {"retention.ms": topic.retention_days * 86_400_000}
     return {
         "address": topic.name,
-        "title": f"{topic.name}, published by {topic.publisher}",
-        "description": f"{topic.description} Keyed by {topic.keyed_by}, kept for {topic.retention_days} days.",
+        "title": topic.name,
+        "description": f"{topic.description} Published by {topic.publisher}, keyed by {topic.keyed_by}, kept for {topic.retention_days} days.",
         "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in types},
         "bindings": {"kafka": {"topic": topic.name, "topicConfiguration": retention, "bindingVersion": "0.5.0"}},
     }

@@ -21,11 +21,13 @@ Amount = Annotated[int, Field(gt=0, le=10**12, description="Minor units of the c
 AmountOrZero = Annotated[int, Field(ge=0, le=10**12, description="Minor units of the currency (cents, fen)")]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$", description="ISO 4217")]
 
+SUBJECTS = {kind: rf"^{kind}:[^\x00-\x1f]{{1,100}}$" for kind in ("customer", "account", "cell")} | {"msisdn": "^msisdn:[1-9][0-9]{6,14}$"}
+
 Subject = Annotated[
     str,
     Field(
         max_length=110,
-        pattern=r"^(customer|account|cell):[^\x00-\x1f]{1,100}$|^msisdn:[1-9][0-9]{6,14}$",
+        pattern="|".join(SUBJECTS.values()),
         description="Whom the event is about: `customer:`, `account:`, `msisdn:` or `cell:` and the identifier",
     ),
 ]

@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import orjson
-import pytest
 from jsonschema import Draft7Validator
 
 from shared.contracts import topics
 from shared.contracts.asyncapi import document, example_event
 from shared.contracts.registry import INPUTS, PAYLOADS
 from shared.contracts.topics import TOPICS
-from shared.settings import Settings
-from tests.builders import activated, inquired, paid, registered, terminated, used
-from tests.contracts.schemas import problems
-from tests.harness import ServiceUnderTest
 
 # As the AsyncAPI initiative publishes it (Apache-2.0), without line breaks.
 SPECIFICATION = Path(__file__).parent / "asyncapi-3.1.0.schema.json"
-
-
-@pytest.fixture
-async def customer(tmp_path: Path) -> AsyncIterator[ServiceUnderTest]:
-    async with ServiceUnderTest("customer", Settings(data_dir=tmp_path, log_level="error")) as running:
-        yield running
 
 
 def test_it_is_valid_by_the_specification() -> None:
@@ -61,10 +49,3 @@ def test_every_topic_and_every_type_is_in_it() -> None:
 
 def test_every_input_example_names_whom_it_is_about() -> None:
     assert all(example_event(payload)["subject"].partition(":")[0] in payload.about for payload in INPUTS)
-
-
-async def test_what_the_customer_service_publishes_fits_its_schema(customer: ServiceUnderTest) -> None:
-    await customer.send(registered(accounts=("A-1",)), activated(subscription_id="S-1"), used(), paid(), inquired("customer:C-1"), terminated("C-1", "S-1"))
-    published = await customer.read(topics.ACTIVITY, count=1)
-    assert published
-    assert [problem for event in published for problem in problems(event)] == []

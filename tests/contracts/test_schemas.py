@@ -17,7 +17,7 @@ from shared.errors import EventRejected
 from tests.contracts.schemas import problems
 
 EVERY_TYPE = pytest.mark.parametrize("payload", PAYLOADS.values(), ids=PAYLOADS)
-BROKEN_VALUES = (None, False, -1, 1.5, 10**13, "", "x" * 3000, "\x00", [], [0], {}, {"": 0}, "2026-13-45T00:00:00Z")
+BROKEN_VALUES = (None, False, -1, 1.5, 10**13, "", "x" * 3000, "\x00", [], [0], {}, {"": 0}, "2026-13-45T00:00:00Z", f"customer:{'x' * 101}")
 
 Path = tuple[str | int, ...]
 
