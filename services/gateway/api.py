@@ -29,7 +29,9 @@ TAGS = [
 ]
 _DESCRIPTION = """\
 The one door to Holdfast. Lists are paged by `cursor`: pass `next_cursor` on until it is null. Every failure is a problem document
-(RFC 9457) whose `code` is one of these:
+(RFC 9457) whose `code` is one of the catalogue.
+
+<details><summary>Error catalogue</summary>
 
 | code | status | meaning |
 | --- | --- | --- |
@@ -42,7 +44,7 @@ def app(settings: Settings) -> FastAPI:
         service="gateway",
         settings=settings,
         routers=(dead_letter_router(INBOX, group="gateway", prefix="/v1/dead-letters/gateway"), *ROUTERS),
-        description=_DESCRIPTION + codes,
+        description=f"{_DESCRIPTION}{codes}\n</details>",
         workers=WORKERS,
         lifespan=_open,
         checks=check_neighbours,

@@ -13,11 +13,12 @@ LIMITS = {
     "minimum": "from {}",
     "exclusiveMinimum": "more than {}",
     "maximum": "up to {}",
-    "minLength": "{} characters or more",
     "maxLength": "at most {} characters",
     "maxItems": "at most {} items",
-    "pattern": "matches {}",
+    "pattern": "`{}`",
 }
+# A text without control characters is what everyone expects: it would stand at every field.
+ANY_TEXT = (r"^[^\x00-\x1f]+$", r"^[^\x00]*$")
 
 
 class Field(NamedTuple):
@@ -39,7 +40,6 @@ class EventType(NamedTuple):
 
 class Topic(NamedTuple):
     name: str
-    title: str
     description: str
     taken: bool
     types: list[EventType]
@@ -49,7 +49,7 @@ def topics(document: Schema) -> list[Topic]:
     """In the order of the document."""
     taken = {one["channel"]["$ref"].rpartition("/")[2] for one in document["operations"].values() if one["action"] == "receive"}
     return [
-        Topic(name, channel["title"], channel["description"], name in taken, [_event_type(document, message) for message in channel["messages"].values()])
+        Topic(name, channel["description"], name in taken, [_event_type(document, message) for message in channel["messages"].values()])
         for name, channel in document["channels"].items()
     ]
 
@@ -98,8 +98,8 @@ def _type(document: Schema, schema: Schema) -> str:
 def _description(document: Schema, schema: Schema) -> str:
     said = schema.get("description", "")
     schema = _present(document, schema)
-    limits = ", ".join(words.format(schema[name]) for name, words in LIMITS.items() if name in schema)
-    return ". ".join(part for part in (said or schema.get("description", ""), limits) if part)
+    limits = ", ".join(words.format(schema[name]) for name, words in LIMITS.items() if schema.get(name) not in (None, *ANY_TEXT))
+    return "; ".join(part for part in (said or schema.get("description", ""), limits) if part)
 
 
 def _present(document: Schema, schema: Schema) -> Schema:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import orjson
@@ -32,6 +33,18 @@ class Block(NamedTuple):
     source: str
     nothing: str
 
+
+class Order(NamedTuple):
+    """What names an entry of a list, and what it is sorted by."""
+
+    name: itemgetter[Any]
+    key: itemgetter[Any]
+
+
+FACTS = Order(itemgetter("source", "id"), itemgetter("occurred_at", "source", "id"))
+ALERTS = Order(itemgetter("alert_id"), itemgetter("raised_at", "alert_id"))
+DECISIONS = Order(itemgetter("decision_id"), itemgetter("decided_at", "decision_id"))
+TASKS = Order(itemgetter("task_id"), itemgetter("opened_at", "task_id"))
 
 BLOCKS = {
     "profile": Block("customer", "null"),
@@ -86,7 +99,7 @@ def answer(row: Any) -> bytes:
     """The view as JSON, put together from the stored text of its blocks: nothing is parsed, nothing is written anew."""
     parts = [f'{{"customer_id":{orjson.dumps(row.customer_id).decode()},"sequence":{row.last_sequence}']
     parts += [f'"{name}":{getattr(row, name) or block.nothing}' for name, block in BLOCKS.items()]
-    parts.append(f'"freshness":{orjson.dumps(_freshness(row)).decode()}}}')
+    parts.append(f'"freshness":{orjson.dumps(_freshness(row), option=orjson.OPT_UTC_Z).decode()}}}')
     return ",".join(parts).encode()
 
 
@@ -109,7 +122,7 @@ def _apply_activity(view: View, event: Event[Any], activity: Activity, *, replay
     elif not replayed:
         return
     facts = [*view.now("timeline"), *map(_entry, activity.facts)]
-    view.changed["timeline"] = _newest(facts, by=("occurred_at", "source", "id"), key=("source", "id"), kept=FACTS_KEPT)
+    view.changed["timeline"] = _newest(facts, FACTS, kept=FACTS_KEPT)
 
 
 def _entry(fact: Fact) -> Document:
@@ -127,13 +140,13 @@ def _on_rfm_scored(view: View, event: Event[RfmScored]) -> None:
 
 def _on_alert_raised(view: View, event: Event[AlertRaised]) -> None:
     raised = _document(event.data) | {"raised_at": _text(event.data.raised_at)}
-    view.changed["alerts"] = _newest([*view.now("alerts"), raised], by=("raised_at", "alert_id"), key=("alert_id",), kept=ALERTS_KEPT)
+    view.changed["alerts"] = _newest([*view.now("alerts"), raised], ALERTS, kept=ALERTS_KEPT)
 
 
 def _on_decision_made(view: View, event: Event[DecisionMade]) -> None:
     contacts = view.now("contacts")
     decided = _document(event.data) | {"decided_at": _text(event.data.decided_at)}
-    decisions = _newest([*contacts["decisions"], decided], by=("decided_at", "decision_id"), key=("decision_id",), kept=CONTACTS_KEPT)
+    decisions = _newest([*contacts["decisions"], decided], DECISIONS, kept=CONTACTS_KEPT)
     view.changed["contacts"] = contacts | {"decisions": decisions}
 
 
@@ -154,13 +167,13 @@ def _merge_task(view: View, unless_known: Document, known: Document) -> None:
     contacts = view.now("contacts")
     held: Document = next((task for task in contacts["tasks"] if task["task_id"] == known["task_id"]), {})
     tasks = [*contacts["tasks"], unless_known | held | known]
-    view.changed["contacts"] = contacts | {"tasks": _newest(tasks, by=("opened_at", "task_id"), key=("task_id",), kept=CONTACTS_KEPT)}
+    view.changed["contacts"] = contacts | {"tasks": _newest(tasks, TASKS, kept=CONTACTS_KEPT)}
 
 
-def _newest(entries: Iterable[Document], *, by: tuple[str, ...], key: tuple[str, ...], kept: int) -> list[Document]:
-    """The `kept` newest, newest first. Of those with the same `key` the last one stands."""
-    unique = {tuple(entry[name] for name in key): entry for entry in entries}
-    return sorted(unique.values(), key=lambda entry: tuple(entry[name] for name in by), reverse=True)[:kept]
+def _newest(entries: Iterable[Document], order: Order, *, kept: int) -> list[Document]:
+    """The `kept` newest, newest first. Of those with the same name the last one stands."""
+    unique = {order.name(entry): entry for entry in entries}
+    return sorted(unique.values(), key=order.key, reverse=True)[:kept]
 
 
 def _document(payload: Payload | Profile) -> Document:

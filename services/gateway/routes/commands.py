@@ -15,6 +15,7 @@ from shared.web import idempotency_key
 
 ROUTER = APIRouter(prefix="/v1")
 
+CustomerId = Annotated[str, Path(max_length=128, examples=["C-1"])]
 TaskId = Annotated[str, Path(max_length=128)]
 CampaignId = Annotated[str, Path(max_length=128, examples=["save-on-warning"])]
 # The gateway's own dead letters are not passed on: api.py has them.
@@ -70,6 +71,11 @@ async def list_cuts(request: Request) -> Response:
 )
 async def request_recut(request: Request) -> Response:
     return await forward(request, "segmentation", "rfm", "recut")
+
+
+@ROUTER.get("/customers/{customer_id}/decisions", operation_id="list_decisions", summary="Why the customer was contacted, or not", tags=["retention"])
+async def list_decisions(request: Request, customer_id: CustomerId) -> Response:
+    return await forward(request, "retention", "customers", customer_id, "decisions")
 
 
 @ROUTER.get("/campaigns", operation_id="list_campaigns", summary="All campaigns", tags=["retention"])

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import sqlalchemy as sa
-from fastapi import APIRouter, Header, Path, Query, Request
+from fastapi import APIRouter, Header, Path, Query
 from starlette.responses import Response
 
 from services.gateway import use_cases
-from services.gateway.forwarding import forward
 from services.gateway.schemas import CustomerView
 from services.gateway.view import answer
 from shared.errors import InvalidRequest
@@ -40,11 +39,6 @@ async def find_customer(
     if len(given) != 1:
         raise InvalidRequest("give either msisdn or account")
     return _answer(await use_cases.view_of_owner(connection, given[0]), if_none_match)
-
-
-@ROUTER.get("/{customer_id}/decisions", operation_id="list_customer_decisions", summary="Why the customer was contacted, or not", tags=["retention"])
-async def list_decisions(request: Request, customer_id: CustomerId) -> Response:
-    return await forward(request, "retention", "customers", customer_id, "decisions")
 
 
 def _answer(row: sa.Row[Any], if_none_match: str) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, Literal
 from fastapi import APIRouter, Request
 from fastapi.openapi.docs import get_swagger_ui_html
 from jinja2 import Environment, FileSystemLoader
+from markupsafe import Markup, escape
 from starlette.responses import FileResponse, HTMLResponse
 
 from services.gateway.event_docs import envelope, topics
@@ -20,7 +22,14 @@ ROUTER = APIRouter(include_in_schema=False)
 Asset = Literal["swagger-ui-bundle.js", "swagger-ui.css", "favicon.png"]
 SWAGGER_SETTINGS = {"tryItOutEnabled": True, "displayRequestDuration": True, "docExpansion": "list", "validatorUrl": "none"}
 
+
+def with_code(text: str) -> Markup:
+    """`so` as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+
+
 _templates = Environment(loader=FileSystemLoader(Path(__file__).parents[1] / "templates"), autoescape=True)
+_templates.filters["with_code"] = with_code
 
 
 @ROUTER.get("/")
