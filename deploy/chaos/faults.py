@@ -1,0 +1,116 @@
+"""What is done to the system while it works: workers killed and paused at random, the servers beneath it killed once each."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Literal, NamedTuple
+
+from deploy.chaos.crew import Part
+from deploy.stack import Daemon
+
+# Every part has started by then: a run in which nobody lives long enough to work proves nothing.
+GRACE_SECONDS = 3.0
+# Room for the last fault to strike under load.
+STRIKE_UNTIL = 0.95
+LOOK_SECONDS = 0.02
+START_SECONDS = 3.0
+IDLE_SECONDS = 1.0
+AIM_SECONDS = 0.005
+# About what a batch takes: a strike falls on any step of it.
+BATCH_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`pause_seconds` outlasts a lease (embedded: 10 s) or a session (Kafka: 30 s) where the run is long enough for it."""
+
+    seed: int
+    seconds: float
+    reports_per_second: int
+    kills: int
+    pauses: int
+    pause_seconds: float
+
+    @property
+    def reports(self) -> int:
+        return int(self.seconds * self.reports_per_second)
+
+
+class Fault(NamedTuple):
+    at_seconds: float
+    kind: Literal["kill", "pause"]
+
+
+@dataclass
+class Assault:
+    """`servers_killed` are those that were killed and started again."""
+
+    plan: Plan
+    parts: Sequence[Part]
+    servers: Sequence[Daemon]
+    servers_killed: list[str] = field(default_factory=list)
+
+    async def strike(self) -> None:
+        """Until all that was planned is done."""
+        started = time.monotonic()
+        await asyncio.gather(self._hurt_workers(started), self._kill_servers(started))
+
+    async def _hurt_workers(self, started: float) -> None:
+        dice = Random(f"{self.plan.seed}:victims")
+        for fault in schedule(self.plan):
+            await _until(started + fault.at_seconds)
+            victim = dice.choice(await self._running())
+            await _at_work(victim, dice)
+            if not victim.runs:
+                continue
+            if fault.kind == "kill":
+                victim.kill()
+            else:
+                victim.pause()
+                asyncio.get_running_loop().call_later(self.plan.pause_seconds, victim.resume)
+
+    async def _running(self) -> list[Part]:
+        """Those that are through with their start."""
+        while True:
+            if running := [part for part in self.parts if part.runs and not part.paused and part.age_seconds > START_SECONDS]:
+                return running
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _kill_servers(self, started: float) -> None:
+        """One after the other, at even distances."""
+        for number, server in enumerate(self.servers, 1):
+            await _until(started + self.plan.seconds * number / (len(self.servers) + 1))
+            await asyncio.to_thread(_kill_and_start, server)
+            self.servers_killed.append(server.name)
+
+
+def schedule(plan: Plan) -> list[Fault]:
+    """Seeded; spread evenly at random. Pauses begin early enough to end under load."""
+    dice = Random(f"{plan.seed}:faults")
+    end = plan.seconds * STRIKE_UNTIL
+    faults = [Fault(dice.uniform(GRACE_SECONDS, end), "kill") for _ in range(plan.kills)]
+    faults += [Fault(dice.uniform(GRACE_SECONDS, max(GRACE_SECONDS, end - plan.pause_seconds)), "pause") for _ in range(plan.pauses)]
+    return sorted(faults)
+
+
+def _kill_and_start(server: Daemon) -> None:
+    server.kill()
+    server.start()
+
+
+async def _at_work(victim: Part, dice: Random) -> None:
+    """Wait, not for long, until it works, and a moment more: a strike between two batches proves little."""
+    patience, used = time.monotonic() + IDLE_SECONDS, victim.cpu_ticks
+    while time.monotonic() < patience:
+        if not victim.runs or victim.cpu_ticks > used:
+            break
+        await asyncio.sleep(AIM_SECONDS)
+    await asyncio.sleep(dice.uniform(0, BATCH_SECONDS))
+
+
+async def _until(moment: float) -> None:
+    await asyncio.sleep(max(0.0, moment - time.monotonic()))
