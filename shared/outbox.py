@@ -133,7 +133,12 @@ class Relay:
                     yield connection if _try_lock(handle.fileno()) else None
                 return
             taken = await connection.scalar(sa.text(f"SELECT pg_try_advisory_lock({ADVISORY_LOCK})"))
-            yield connection if taken else None
+            try:
+                yield connection if taken else None
+            except BaseException:
+                # Back in the pool it would keep the lock, and no relay could run but by the chance of being given this one again.
+                await connection.invalidate()
+                raise
             if taken:
                 await connection.execute(sa.text(f"SELECT pg_advisory_unlock({ADVISORY_LOCK})"))
 
