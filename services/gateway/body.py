@@ -12,13 +12,13 @@ from shared.errors import BodyTooSlow, HoldfastError, RequestFailed
 BODY_SECONDS = 30.0
 
 
-async def read_body(request: Request, *, limit_bytes: int, too_large: HoldfastError) -> bytes:
+async def read_body(request: Request, *, limit_bytes: int, too_large: HoldfastError, seconds: float = BODY_SECONDS) -> bytes:
     """The whole body, or `too_large` raised as soon as that is certain."""
     if declared_bytes(request, otherwise=0) > limit_bytes:
         raise too_large
     body = bytearray()
     try:
-        async with asyncio.timeout(BODY_SECONDS):
+        async with asyncio.timeout(seconds):
             async for chunk in request.stream():
                 body += chunk
                 if len(body) > limit_bytes:

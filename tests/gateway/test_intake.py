@@ -12,14 +12,18 @@ from typing import Any
 import httpx
 import orjson
 import pytest
+from starlette.requests import Request
+from starlette.types import Message
 
 from services.gateway.api import app
+from services.gateway.body import read_body
 from services.gateway.intake import BATCH, MAX_BATCH_BYTES, MAX_BATCH_EVENTS, MAX_BYTES_UNDER_WAY, MAX_REQUESTS_UNDER_WAY, SINGLE
 from shared.contracts import billing, topics
 from shared.contracts.asyncapi import example_event
 from shared.contracts.decoding import MAX_EVENT_BYTES
 from shared.contracts.registry import INPUTS, PAYLOADS
 from shared.database import Database
+from shared.errors import BodyTooLarge, BodyTooSlow
 from shared.migrating import migrate
 from shared.settings import Settings
 from tests.builders import paid
@@ -129,17 +133,27 @@ async def test_an_event_over_one_megabyte_is_refused(door: ServiceUnderTest) -> 
 
 
 @pytest.mark.parametrize(("kind", "limit", "code"), [(SINGLE, MAX_EVENT_BYTES, "event_too_large"), (BATCH, MAX_BATCH_BYTES, "body_too_large")])
-async def test_a_body_without_end_is_not_read_to_its_end(door: ServiceUnderTest, kind: str, limit: int, code: str) -> None:
+async def test_a_long_body_is_not_read_to_its_end(door: ServiceUnderTest, kind: str, limit: int, code: str) -> None:
     read = 0
 
-    async def endless() -> AsyncIterator[bytes]:
+    async def long() -> AsyncIterator[bytes]:
         nonlocal read
-        while True:
+        for _ in range(200):
             read += 100_000
             yield b" " * 100_000
 
-    problem(await door.http.post("/v1/events", content=endless(), headers={"content-type": kind}), 413, code)
+    problem(await door.http.post("/v1/events", content=long(), headers={"content-type": kind}), 413, code)
     assert read <= limit + 100_000
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for() -> None:
+    async def silent() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    request = Request({"type": "http", "headers": []}, silent)
+    with pytest.raises(BodyTooSlow):
+        await read_body(request, limit_bytes=10, too_large=BodyTooLarge(), seconds=0.01)
 
 
 async def test_a_declared_length_is_enough_to_refuse(door: ServiceUnderTest) -> None:

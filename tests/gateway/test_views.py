@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from datetime import timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
+from services.gateway import repository, use_cases
 from services.gateway.schemas import CustomerView
+from services.gateway.view import apply
 from shared.bus import Message
+from shared.contracts.decoding import decode
 from shared.inbox import REPLAY_HEADER
-from tests.builders import NOON
+from shared.worker import Batch, Delivery
+from tests.builders import NOON, record
 from tests.gateway.published import CUSTOMER, NUMBER, activity, alerted, decided, fact, finished, opened, profile, scored, subscribed
-from tests.harness import ServiceUnderTest
+from tests.harness import ServiceUnderTest, until
 
 
 def story(customer: str = CUSTOMER) -> tuple[Message, ...]:
@@ -153,6 +159,31 @@ async def test_two_workers_lose_no_block_of_a_row_they_share(gateway: ServiceUnd
     for number in range(20):
         told = await view(gateway, f"C-{number}")
         assert (told["sequence"], len(told["timeline"]), len(told["alerts"]), len(told["contacts"]["decisions"])) == (10, 10, 10, 10)
+
+
+async def test_a_row_is_not_read_while_another_batch_works_on_it(gateway: ServiceUnderTest) -> None:
+    """Partitions of two topics may be with two workers, and hold events of one customer."""
+    await gateway.send(scored())
+
+    async def second() -> None:
+        async with gateway.database.transaction() as tx:
+            batch = Batch(tx, [Delivery(decode(alerted().value), record(alerted().value), replayed=False)], [])
+            await use_cases.keep(batch, batch.deliveries)
+
+    async def has_to_wait() -> bool:
+        """On SQLite it does from the start."""
+        waiting = sa.text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()")
+        return gateway.database.file is not None or other.done() or bool((await gateway.rows(waiting))[0][0])
+
+    async with gateway.database.transaction() as tx:
+        views = await repository.lock_views(tx, {CUSTOMER})
+        other = asyncio.create_task(second())
+        await until(has_to_wait)
+        apply(views[CUSTOMER], decode(story()[0].value), replayed=False)
+        await repository.save_views(tx, views.values(), NOON)
+    await other
+    told = await view(gateway)
+    assert (told["sequence"], len(told["alerts"]), told["segment"]["segment"]) == (1, 1, "champions")
 
 
 async def test_a_customer_is_found_by_number_and_account(gateway: ServiceUnderTest) -> None:
