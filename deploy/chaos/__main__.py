@@ -18,7 +18,7 @@ Place = Literal["embedded", "stack"]
 
 LISTED_BREACHES = 20
 # Small: the more transactions, the more moments to be killed at.
-BATCH_RECORDS = 100
+BATCH_RECORDS = 200
 # Longer than a lease of the embedded bus, and than a session on Kafka.
 PAUSE_SECONDS: dict[Place, float] = {"embedded": 12.0, "stack": 35.0}
 SECONDS_PER_PAUSE = 30.0

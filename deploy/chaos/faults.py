@@ -23,6 +23,8 @@ AIM_SECONDS = 0.005
 # About what a batch takes: a strike falls on any step of it.
 BATCH_SECONDS = 0.05
 
+Kind = Literal["kill", "pause"]
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -42,36 +44,43 @@ class Plan:
 
 class Fault(NamedTuple):
     at_seconds: float
-    kind: Literal["kill", "pause"]
+    kind: Kind
 
 
 @dataclass
 class Assault:
-    """`servers_killed` are those that were killed and started again."""
+    """`servers_killed` are those that were killed and started again, and how long they were away."""
 
     plan: Plan
     parts: Sequence[Part]
     servers: Sequence[Daemon]
-    servers_killed: list[str] = field(default_factory=list)
+    servers_killed: dict[str, float] = field(default_factory=dict)
+    _server_is_away: bool = False
+    _started: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._dice = Random(f"{self.plan.seed}:victims")
 
     async def strike(self) -> None:
         """Until all that was planned is done."""
-        started = time.monotonic()
-        await asyncio.gather(self._hurt_workers(started), self._kill_servers(started))
+        self._started = time.monotonic()
+        await asyncio.gather(self._hurt_workers(), self._kill_servers())
 
-    async def _hurt_workers(self, started: float) -> None:
-        dice = Random(f"{self.plan.seed}:victims")
+    async def _hurt_workers(self) -> None:
         for fault in schedule(self.plan):
-            await _until(started + fault.at_seconds)
-            victim = dice.choice(await self._running())
-            await _at_work(victim, dice)
-            if not victim.runs:
-                continue
-            if fault.kind == "kill":
-                victim.kill()
-            else:
-                victim.pause()
-                asyncio.get_running_loop().call_later(self.plan.pause_seconds, victim.resume)
+            await self._due(fault.at_seconds)
+            await self._hurt(fault.kind)
+
+    async def _hurt(self, kind: Kind) -> None:
+        victim = self._dice.choice(await self._running())
+        await _at_work(victim, self._dice)
+        if not victim.runs:
+            return
+        if kind == "kill":
+            victim.kill()
+        else:
+            victim.pause()
+            asyncio.get_running_loop().call_later(self.plan.pause_seconds, victim.resume)
 
     async def _running(self) -> list[Part]:
         """Those that are through with their start."""
@@ -80,12 +89,23 @@ class Assault:
                 return running
             await asyncio.sleep(LOOK_SECONDS)
 
-    async def _kill_servers(self, started: float) -> None:
-        """One after the other, at even distances."""
+    async def _kill_servers(self) -> None:
+        """One after the other, at even distances; each time a worker too, which then starts without its server."""
         for number, server in enumerate(self.servers, 1):
-            await _until(started + self.plan.seconds * number / (len(self.servers) + 1))
-            await asyncio.to_thread(_kill_and_start, server)
-            self.servers_killed.append(server.name)
+            await self._due(self.plan.seconds * number / (len(self.servers) + 1))
+            killed = time.monotonic()
+            self._server_is_away = True
+            await asyncio.gather(asyncio.to_thread(_kill_and_start, server), self._hurt("kill"))
+            self._server_is_away = False
+            self.servers_killed[server.name] = time.monotonic() - killed
+
+    async def _due(self, at_seconds: float) -> None:
+        """The clock of faults stands while a server is away: there is no work to disturb."""
+        while True:
+            worked = time.monotonic() - self._started - sum(self.servers_killed.values())
+            if worked >= at_seconds and not self._server_is_away:
+                return
+            await asyncio.sleep(LOOK_SECONDS)
 
 
 def schedule(plan: Plan) -> list[Fault]:
@@ -110,7 +130,3 @@ async def _at_work(victim: Part, dice: Random) -> None:
             break
         await asyncio.sleep(AIM_SECONDS)
     await asyncio.sleep(dice.uniform(0, BATCH_SECONDS))
-
-
-async def _until(moment: float) -> None:
-    await asyncio.sleep(max(0.0, moment - time.monotonic()))

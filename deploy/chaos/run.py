@@ -41,6 +41,7 @@ Say = Callable[[str], None]
 class Outcome:
     """What was done, as lines of a table, and what the auditor says to it."""
 
+    kills: int
     done: Sequence[tuple[str, str]]
     verdicts: Sequence[Verdict]
     ledger: Ledger
@@ -70,7 +71,7 @@ async def run(plan: Plan, settings: Settings, *, servers: Sequence[Daemon] = (),
     say(f"Quiet after {time.monotonic() - started:.0f} s. Auditing ...")
     evidence = await gather(ledger, settings)
     verdicts = [_ended(parts), Verdict("all comes to rest", Findings(f"within {QUIET_SECONDS:.0f} s", [left] if left else [])), *audit(evidence)]
-    return Outcome(_done(ledger, sendings, parts, assault), verdicts, ledger)
+    return Outcome(sum(part.kills for part in parts), _done(ledger, sendings, parts, assault), verdicts, ledger)
 
 
 @asynccontextmanager
@@ -148,5 +149,5 @@ def _done(ledger: Ledger, sendings: Sequence[Sending], parts: Sequence[Part], as
         ("sent again by the producer", f"{copies:,}, and {retries:,} after the bus did not answer"),
         ("kill -9", f"{sum(part.kills for part in parts)}: " + ", ".join(f"{part.name} {part.kills}" for part in parts)),
         ("SIGSTOP", f"{sum(part.pauses for part in parts)} of {assault.plan.pause_seconds:.0f} s"),
-        ("servers killed and restarted", ", ".join(assault.servers_killed) or "none"),
+        ("servers killed", ", ".join(f"{name}, away for {seconds:.0f} s" for name, seconds in assault.servers_killed.items()) or "none"),
     ]
