@@ -17,7 +17,7 @@ run: $(VENV)/.run ## Start everything with a simulated operator (PORT=8000; STAC
 
 test: $(VENV)/.dev ## Run the tests, on real Kafka and PostgreSQL where the machine has them
 	@$(BIN)/python -m deploy.stack install || true
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest $(if $(TESTS),$(TESTS),-n 2 --dist loadfile)
 
 check: lint types generated ## Lint, types, generated docs, deployment files
 
@@ -46,7 +46,7 @@ stack: $(VENV)/.run ## Start a real Kafka and PostgreSQL on this machine, withou
 stack-down: $(VENV)/.run ## Stop them
 	@$(BIN)/python -m deploy.stack down
 
-replay: $(VENV)/.run ## Run a real data set through the system: DATA=file SOURCE=cell2cell|online-retail
+replay: $(VENV)/.dev ## Run a real data set through the system: DATA=file SOURCE=cell2cell|online-retail
 	@$(BIN)/python -m deploy.replay --data "$(DATA)" --source "$(SOURCE)" $(ARGS)
 
 bench: $(VENV)/.dev ## Measure: ingest against its floor, event to alert, 360 view (minutes)
