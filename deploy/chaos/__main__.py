@@ -18,10 +18,10 @@ Place = Literal["embedded", "stack"]
 
 LISTED_BREACHES = 20
 # Small: the more transactions, the more moments to be killed at.
-BATCH_RECORDS = 200
-# Longer than a lease of the embedded bus, and than a session on Kafka.
-PAUSE_SECONDS: dict[Place, float] = {"embedded": 12.0, "stack": 35.0}
-SECONDS_PER_PAUSE = 30.0
+BATCH_RECORDS = 100
+# Longer than a lease of the embedded bus and the time until it is missed, and than a session on Kafka.
+PAUSE_SECONDS: dict[Place, float] = {"embedded": 15.0, "stack": 35.0}
+SECONDS_PER_PAUSE = 20.0
 
 
 def main() -> int:
@@ -37,7 +37,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=2.0, help="under load, all storages together (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="of the stream and of the faults (default: %(default)s)")
     parser.add_argument("--on", choices=("embedded", "stack", "both"), default="both", help="default: both, where this machine has Kafka and PostgreSQL")
-    parser.add_argument("--kills", type=int, default=30, help="per storage (default: %(default)s)")
+    parser.add_argument("--kills", type=int, default=40, help="per storage (default: %(default)s)")
     parser.add_argument("--rate", type=int, default=400, help="distinct events per second (default: %(default)s)")
     return parser.parse_args()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
@@ -20,8 +21,8 @@ LOOK_SECONDS = 0.02
 START_SECONDS = 3.0
 IDLE_SECONDS = 1.0
 AIM_SECONDS = 0.005
-# About what a batch takes: a strike falls on any step of it.
-BATCH_SECONDS = 0.05
+# About what a batch takes until all of it is published: a strike falls on any step of it.
+BATCH_SECONDS = 0.25
 
 Kind = Literal["kill", "pause"]
 
@@ -72,7 +73,7 @@ class Assault:
             await self._hurt(fault.kind)
 
     async def _hurt(self, kind: Kind) -> None:
-        victim = self._dice.choice(await self._running())
+        victim = self._dice.choice(await self._candidates(kind))
         await _at_work(victim, self._dice)
         if not victim.runs:
             return
@@ -82,11 +83,13 @@ class Assault:
             victim.pause()
             asyncio.get_running_loop().call_later(self.plan.pause_seconds, victim.resume)
 
-    async def _running(self) -> list[Part]:
-        """Those that are through with their start."""
+    async def _candidates(self, kind: Kind) -> list[Part]:
+        """Those that are through with their start; to be paused, where another member takes over: else a pause is only a delay."""
         while True:
-            if running := [part for part in self.parts if part.runs and not part.paused and part.age_seconds > START_SECONDS]:
-                return running
+            running = [part for part in self.parts if part.runs and not part.paused and part.age_seconds > START_SECONDS]
+            members = Counter(part.service for part in running)
+            if found := [part for part in running if kind == "kill" or members[part.service] > 1]:
+                return found
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _kill_servers(self) -> None:

@@ -10,7 +10,7 @@ from deploy.chaos.stream import stream
 from deploy.stack import Stack
 from shared.settings import Settings
 
-EMBEDDED = Plan(seed=1, seconds=15, reports_per_second=200, kills=10, pauses=1, pause_seconds=11)
+EMBEDDED = Plan(seed=1, seconds=15, reports_per_second=200, kills=10, pauses=1, pause_seconds=15)
 STACK = Plan(seed=2, seconds=20, reports_per_second=200, kills=10, pauses=1, pause_seconds=5)
 
 
