@@ -36,7 +36,7 @@ async def insert_facts(tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> se
     """(source, id) of those that were not there yet."""
     ordered = sorted(rows, key=lambda row: (row["source"], row["id"]))
     new = await insert_rows(tx, FACTS, ordered, key=("source", "id"), returning=("source", "id"))
-    return {(row.source, row.id) for row in new}
+    return set(map(tuple, new))
 
 
 async def insert_customers(tx: Transaction, customer_ids: Iterable[str], at: datetime) -> None:
@@ -86,7 +86,7 @@ async def months(tx: Transaction, customer_ids: Collection[str], *, since: str, 
     """(customer id, month) -> measures, both months included."""
     query = sa.select(ROLLUPS).where(among(tx, ROLLUPS.c.customer_id, customer_ids), ROLLUPS.c.month.between(since, until))
     rows = await tx.execute(query)
-    return {(row.customer_id, row.month): row.measures for row in rows}
+    return {(customer_id, month): measures for customer_id, month, measures in rows}
 
 
 async def save_months(tx: Transaction, changed: Mapping[tuple[str, str], Deltas]) -> None:

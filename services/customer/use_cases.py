@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -32,24 +31,21 @@ RECENT_FACTS = 50
 Document = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
-    """An event on its way in, and where its books are kept."""
+class Report(NamedTuple):
+    """An event on its way in, and where its books are kept. What is asked of it again and again is worked out once."""
 
     event: Event[Any]
     topic: str
     partition: int
+    key: tuple[str, str]
+    occurred_at: datetime
 
-    @property
-    def key(self) -> tuple[str, str]:
-        return self.event.source, self.event.id
-
-    def entry(self, outcome: str) -> Entry:
-        return Entry(self.topic, self.partition, self.event.source, outcome)
+    @classmethod
+    def of(cls, event: Event[Any], topic: str, partition: int) -> Report:
+        return cls(event, topic, partition, (event.source, event.id), event.occurred_at)
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(NamedTuple):
     """A fact that was new; `data` is its payload as JSON."""
 
     customer_id: str  # empty: about a cell
@@ -64,25 +60,30 @@ async def record(batch: Batch, deliveries: Sequence[Delivery]) -> None:
     Events that say who exists go first, then those that say who holds what, then the rest: within one batch their order of
     arrival says nothing. What they make known may release parked events, which then join the queue.
     """
-    queue = [Report(one.event, one.record.topic, one.record.partition) for one in deliveries]
+    queue = _by_rank(Report.of(one.event, one.record.topic, one.record.partition) for one in deliveries)
     stored: list[Stored] = []
     unowned: list[Report] = []
     profiles: dict[str, Document] = {}
     news: set[str] = set()
     while queue:
-        first = min(rank(type(report.event.data)) for report in queue)
-        stage = [report for report in queue if rank(type(report.event.data)) == first]
-        queue = [report for report in queue if rank(type(report.event.data)) != first]
-        new, left = await _store(batch, stage, registering=first == 0)
+        first = min(queue)
+        new, left = await _store(batch, queue.pop(first), registering=first == 0)
         stored += new
         unowned += left
         folded = await _refold(batch.tx, {one.customer_id for one in new if one.event.type in REGISTRY_TYPES})
         profiles |= folded
         news |= _identifiers(folded)
         if not queue:
-            queue = await _release_or_park(batch, unowned, news)
+            queue = _by_rank(await _release_or_park(batch, unowned, news))
             unowned, news = [], set()
     await _publish_activity(batch.tx, stored, profiles)
+
+
+def _by_rank(reports: Iterable[Report]) -> dict[int, list[Report]]:
+    ranked: dict[int, list[Report]] = defaultdict(list)
+    for report in reports:
+        ranked[rank(type(report.event.data))].append(report)
+    return ranked
 
 
 async def keep_books(batch: Batch) -> None:
@@ -136,20 +137,21 @@ async def resolve(tx: Transaction, identifier: str, at: datetime) -> str:
 async def _store(batch: Batch, reports: Sequence[Report], *, registering: bool) -> tuple[list[Stored], list[Report]]:
     """Keep as facts what is new and whose owner is known; the rest is given back. Leaves the customers concerned locked."""
     now = clock.now()
+    reports = _first_of_each(batch, reports)
     if registering:
         await repository.insert_customers(batch.tx, {_registered_id(report) for report in reports}, now)
-    owner_of = await _owners_of(batch.tx, reports, registering=registering)
     facts, unowned = [], []
-    for report in _first_of_each(batch, reports):
-        event, customer_id = report.event, owner_of.get(report.key)
+    for report, customer_id in zip(reports, await _owners_of(batch.tx, reports, registering=registering), strict=True):
+        event = report.event
         if customer_id is None and not event.subject.startswith("cell:"):
             unowned.append(report)
         else:
-            facts.append((report, Stored(customer_id or "", event, event.occurred_at, event.data.model_dump_json(exclude_unset=True))))
-    new = await repository.insert_facts(batch.tx, [_fact_row(one, now) for _, one in facts])
-    for report, _ in facts:
-        batch.books[report.entry("applied" if report.key in new else "duplicate")] += 1
-    stored = [one for report, one in facts if report.key in new and one.customer_id]
+            facts.append((report, Stored(customer_id or "", event, report.occurred_at, event.data.model_dump_json(exclude_unset=True))))
+    keys = await repository.insert_facts(batch.tx, [_fact_row(one, now) for _, one in facts])
+    new = [(report, one) for report, one in facts if report.key in keys]
+    _book(batch, "applied", (report for report, _ in new))
+    _book(batch, "duplicate", (report for report, _ in facts if report.key not in keys))
+    stored = [one for _, one in new if one.customer_id]
     await repository.lock_customers(batch.tx, {one.customer_id for one in stored})
     return stored, unowned
 
@@ -158,24 +160,27 @@ def _registered_id(report: Report) -> str:
     return report.event.subject.partition(":")[2]
 
 
-async def _owners_of(tx: Transaction, reports: Sequence[Report], *, registering: bool) -> dict[tuple[str, str], str]:
-    """Event -> customer id, for those whose subject somebody owned at the time."""
+async def _owners_of(tx: Transaction, reports: Sequence[Report], *, registering: bool) -> list[str | None]:
+    """For each, the customer who owned its subject at the time."""
     if registering:
-        return {report.key: _registered_id(report) for report in reports}
+        return [_registered_id(report) for report in reports]
     owned = await repository.owners(tx, {report.event.subject for report in reports})
-    found = ((report.key, owner_at(owned.get(report.event.subject, []), report.event.occurred_at)) for report in reports)
-    return {key: customer_id for key, customer_id in found if customer_id is not None}
+    return [owner_at(owned.get(report.event.subject, ()), report.occurred_at) for report in reports]
 
 
 def _first_of_each(batch: Batch, reports: Sequence[Report]) -> list[Report]:
     """Without those that stand in this batch twice, which are booked as duplicates."""
     first: dict[tuple[str, str], Report] = {}
     for report in reports:
-        if report.key in first:
-            batch.books[report.entry("duplicate")] += 1
-        else:
-            first[report.key] = report
+        first.setdefault(report.key, report)
+    _book(batch, "duplicate", (report for report in reports if first[report.key] is not report))
     return list(first.values())
+
+
+def _book(batch: Batch, outcome: str, reports: Iterable[Report], sign: int = 1) -> None:
+    counts = Counter((report.topic, report.partition, report.event.source) for report in reports)
+    for at, count in counts.items():
+        batch.books[Entry(*at, outcome)] += sign * count
 
 
 def _fact_row(one: Stored, now: datetime) -> Document:
@@ -201,10 +206,9 @@ async def _release_or_park(batch: Batch, unowned: list[Report], news: set[str]) 
     if not subjects:
         return []
     await repository.lock_subjects(batch.tx, subjects)
-    released = [Report(decode(row.value), row.topic, row.partition) for row in await repository.take_parked(batch.tx, news)]
-    for report in released:
-        batch.books[report.entry("parked")] -= 1
-    if released or await _owners_of(batch.tx, unowned, registering=False):
+    released = [Report.of(decode(row.value), row.topic, row.partition) for row in await repository.take_parked(batch.tx, news)]
+    _book(batch, "parked", released, sign=-1)
+    if released or any(await _owners_of(batch.tx, unowned, registering=False)):
         return released + unowned
     await _park(batch, unowned)
     return []
@@ -226,8 +230,8 @@ async def _park(batch: Batch, reports: Sequence[Report]) -> None:
         for report in reports
     ]
     new = await repository.park(batch.tx, rows)
-    for report in reports:
-        batch.books[report.entry("parked" if report.key in new else "duplicate")] += 1
+    _book(batch, "parked", (report for report in reports if report.key in new))
+    _book(batch, "duplicate", (report for report in reports if report.key not in new))
 
 
 async def _refold(tx: Transaction, customer_ids: set[str]) -> dict[str, Document]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import orjson
@@ -52,6 +53,15 @@ async def test_a_duplicate_changes_nothing(customer: ServiceUnderTest) -> None:
     await customer.send(paid(amount_minor=900, id="same"))
     assert await month_of(customer, "2026-10") == {"payments": 1, "paid_minor": 500, "payments_wallet": 1}
     assert await books(customer) == {"accepted": 4, "applied": 2, "duplicate": 2}
+
+
+async def test_a_duplicate_that_names_another_customer_is_still_one(customer: ServiceUnderTest) -> None:
+    """E6: in the same batch too, the first of two with one id decides whose it is."""
+    await customer.send(registered("C-1", accounts=("A-1",)), registered("C-2", accounts=("A-2",)))
+    both = (replace(message(paid(account, id="same")), key="one partition") for account in ("account:A-1", "account:A-2"))
+    await customer.send(*both)
+    assert (await month_of(customer, "2026-10", "C-1"))["payments"] == 1
+    assert not await month_of(customer, "2026-10", "C-2")
 
 
 async def test_a_late_event_lands_in_its_own_month(customer: ServiceUnderTest) -> None:
