@@ -55,7 +55,8 @@ def nap(seconds: float) -> None:
 
 def month_of(moment: datetime) -> str:
     """`2026-11`, in UTC."""
-    return moment.astimezone(UTC).strftime("%Y-%m")
+    utc = moment.astimezone(UTC)
+    return f"{utc.year:04d}-{utc.month:02d}"
 
 
 def months_before(month: str, count: int) -> str:
