@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -112,8 +113,8 @@ class Relay:
             return 0
         await self._bus.publish([_message(row) for row in rows])
         await connection.execute(self._outbox.delete().where(among(connection, self._outbox.c.id, [row.id for row in rows])))
-        for row in rows:
-            telemetry.PUBLISHED.labels(self._service, row.aggregatetype).inc()
+        for topic, count in Counter(row.aggregatetype for row in rows).items():
+            telemetry.PUBLISHED.labels(self._service, topic).inc(count)
         return len(rows)
 
     async def _rest(self, seconds: float) -> None:
