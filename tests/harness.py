@@ -23,7 +23,7 @@ from shared.settings import Settings
 from shared.worker import Worker, WorkerSpec
 from tests.builders import message
 
-DEADLINE_SECONDS = 30.0
+DEADLINE_SECONDS = 90.0
 
 
 async def until(ready: Callable[[], Awaitable[Any]], *, seconds: float = DEADLINE_SECONDS) -> Any:
