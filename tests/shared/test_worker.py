@@ -105,7 +105,7 @@ async def test_a_bad_release_stops_instead_of_draining_the_topic(customer: Servi
     fault.poisoned = {event["id"] for event in events}
     await customer.publish(*events)
     with pytest.raises(TooManyFailures):
-        await asyncio.wait_for(customer.worker, 60)
+        await asyncio.wait_for(customer.worker, 120)
     fault.poisoned = set()
     await customer.start_worker()
     await customer.settle()
