@@ -1,6 +1,8 @@
 # `make` alone lists the targets. Everything runs in .venv, which the targets make and keep up to date themselves.
 
 PYTHON ?= python3
+# Test files side by side; 0: one after the other. In their order: a broker with the topics of many tests is slow to restart.
+JOBS   ?= 2
 VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
@@ -17,7 +19,7 @@ run: $(VENV)/.run ## Start everything with a simulated operator (PORT=8000; STAC
 
 test: $(VENV)/.dev ## Run the tests, on real Kafka and PostgreSQL where the machine has them
 	@$(BIN)/python -m deploy.stack install || true
-	$(BIN)/python -m pytest $(if $(TESTS),$(TESTS),-n 2 --dist loadfile)
+	$(BIN)/python -m pytest $(if $(TESTS),$(TESTS),-n $(JOBS) --dist loadfile --no-loadscope-reorder)
 
 check: lint types generated ## Lint, types, generated docs, deployment files
 
