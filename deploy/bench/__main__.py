@@ -82,7 +82,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m deploy.bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("part", nargs="?", choices=PARTS, default="all")
     parser.add_argument("--customers", type=int, default=5000)
-    parser.add_argument("--events", type=int, default=50_000, help="of an ingest run (%(default)s)")
+    parser.add_argument("--events", type=int, default=40_000, help="of an ingest run, 2,500 at least (%(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="worker and floors in turns, so many times (%(default)s)")
     parser.add_argument("--seconds", type=float, default=10.0, help="of each measured phase of the delays (%(default)s)")
     parser.add_argument("--rate", type=float, help="events/s while delays are measured (half of the measured ingest rate)")

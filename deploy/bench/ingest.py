@@ -9,6 +9,7 @@ import asyncio
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from statistics import median
 from time import monotonic
 from typing import Any, NamedTuple
@@ -32,6 +33,10 @@ STALL_SECONDS = 60.0
 PUBLISH_RECORDS = 2000
 PROFILED_FUNCTIONS = 200
 FLOORS = ("contract", "orjson")
+# The second one shares the topics with the first, and the cores with everything else.
+WORKERS = {1: "worker", 2: "2 workers"}
+
+Pids = Mapping[str, Sequence[int]]
 Say = Callable[[str], None]
 
 OUTBOX = outbox_table(sa.MetaData())
@@ -59,12 +64,6 @@ class Run:
         return self.events / self.seconds
 
 
-def run_between(what: str, started: float, first: Mark, last: Mark) -> Run:
-    events = last.events - first.events
-    cpu = {name: (last.cpu[name] - first.cpu[name]) / events * 1e6 for name in first.cpu}
-    return Run(what, events, first.at - started, last.at - first.at, cpu)
-
-
 async def prepare(place: Place, processes: Processes, load: Load) -> None:
     """Everybody is known and what is reported of them waits on its topics."""
     processes.run("services", "migrate", SERVICE)
@@ -84,38 +83,64 @@ async def publish_all(place: Place, messages: list[Message]) -> None:
             await publish(bus, batch)
 
 
-async def through_worker(place: Place, processes: Processes, events: int, *, launcher: tuple[str, ...] = ("services",)) -> Run:
+async def through_workers(place: Place, processes: Processes, events: int, *, members: int = 1, launcher: tuple[str, ...] = ("services",)) -> Run:
     await place.rewind(SERVICE, REPORTED)
     database = Database(place.settings.database_url(SERVICE))
     started = monotonic()
-    worker = processes.start(*launcher, SERVICE, "worker")
+    workers = [processes.start(*launcher, SERVICE, "worker") for _ in range(members)]
+    pids = {"worker": [worker.pid for worker in workers], **place.servers}
     try:
-        first, last = await _watch(database, processes, REPORTED, events, {"worker": worker.pid, **place.servers})
+        first, last = await _watch(database, processes, REPORTED, events, pids)
     finally:
-        processes.stop(worker)
+        processes.stop(*workers)
         await database.close()
-    return run_between("worker", started, first, last)
+    return _run_between(WORKERS[members], started, first, last)
 
 
 async def through_floor(place: Place, processes: Processes, events: int, kind: str) -> Run:
     await place.rewind(SERVICE, REPORTED)
     started = monotonic()
     floor = processes.start("deploy.bench.floor", kind, str(events), f"floor-{started}", talks=True)
-    pids = {"worker": floor.pid, **place.servers}
+    pids = {"worker": [floor.pid], **place.servers}
     try:
         first, last = [await _told(processes, floor, pids) for _ in range(2)]
     finally:
         processes.stop(floor)
-    return run_between(f"floor, {kind}", started, first, last)
+    return _run_between(f"floor, {kind}", started, first, last)
 
 
-async def _told(processes: Processes, floor: subprocess.Popen[str], pids: Mapping[str, int]) -> Mark:
+async def compare(place: Place, processes: Processes, events: int, *, rounds: int, say: Say) -> list[Run]:
+    """The worker and its floors in turns. A first run is not counted: a young broker compiles more than it serves."""
+    runs: list[Run] = []
+    await through_workers(place, processes, events)
+    for _ in range(rounds):
+        workers = (through_workers(place, processes, events, members=members) for members in WORKERS)
+        floors = (through_floor(place, processes, events, kind) for kind in FLOORS)
+        for run in chain(workers, floors):
+            runs.append(await run)
+            say(f"  {runs[-1].what:16} {runs[-1].rate:9,.0f} events/s")
+    return runs
+
+
+async def profile(place: Place, processes: Processes, events: int) -> list[dict[str, Any]]:
+    """Where the CPU time of the worker goes, by function."""
+    file = place.log.with_name("profile")
+    await through_workers(place, processes, events, launcher=("deploy.bench.profiled", str(file)))
+    found: list[dict[str, Any]] = orjson.loads(file.read_bytes())
+    return found[:PROFILED_FUNCTIONS]
+
+
+def median_rate(runs: Sequence[Run], what: str) -> float:
+    return median(run.rate for run in runs if run.what == what)
+
+
+async def _told(processes: Processes, floor: subprocess.Popen[str], pids: Pids) -> Mark:
     line = await asyncio.wait_for(asyncio.to_thread(processes.said_by, floor), STALL_SECONDS)
     at, events = line.split()
     return Mark(float(at), int(events), _cpu(pids))
 
 
-async def _watch(database: Database, processes: Processes, of: Sequence[str], events: int, pids: Mapping[str, int]) -> tuple[Mark, Mark]:
+async def _watch(database: Database, processes: Processes, of: Sequence[str], events: int, pids: Pids) -> tuple[Mark, Mark]:
     """The marks of the first batch and of the end, which is when all is applied and the outbox empty."""
     first: Mark | None = None
     done, moved = 0, monotonic()
@@ -143,27 +168,13 @@ async def _is_published(database: Database) -> bool:
         return not await connection.scalar(sa.select(sa.exists(sa.select(OUTBOX.c.id))))
 
 
-def _cpu(pids: Mapping[str, int]) -> dict[str, float]:
-    return {name: cpu_seconds(pid) for name, pid in pids.items()}
+def _cpu(pids: Pids) -> dict[str, float]:
+    return {name: sum(map(cpu_seconds, of_name)) for name, of_name in pids.items()}
 
 
-async def compare(place: Place, processes: Processes, events: int, *, rounds: int, say: Say) -> list[Run]:
-    """The worker and its floors in turns."""
-    runs: list[Run] = []
-    for _ in range(rounds):
-        for run in (through_worker(place, processes, events), *(through_floor(place, processes, events, kind) for kind in FLOORS)):
-            runs.append(await run)
-            say(f"  {runs[-1].what:16} {runs[-1].rate:9,.0f} events/s")
-    return runs
-
-
-async def profile(place: Place, processes: Processes, events: int) -> list[dict[str, Any]]:
-    """Where the CPU time of the worker goes, by function."""
-    file = place.log.with_name("profile")
-    await through_worker(place, processes, events, launcher=("deploy.bench.profiled", str(file)))
-    found: list[dict[str, Any]] = orjson.loads(file.read_bytes())
-    return found[:PROFILED_FUNCTIONS]
-
-
-def median_rate(runs: Sequence[Run], what: str) -> float:
-    return median(run.rate for run in runs if run.what == what)
+def _run_between(what: str, started: float, first: Mark, last: Mark) -> Run:
+    events = last.events - first.events
+    if not events:
+        raise PartEnded("The first batch was all there was: take more events")
+    cpu = {name: (last.cpu[name] - first.cpu[name]) / events * 1e6 for name in first.cpu}
+    return Run(what, events, first.at - started, last.at - first.at, cpu)

@@ -29,8 +29,8 @@ class Place(Protocol):
         ...
 
     @property
-    def servers(self) -> dict[str, int]:
-        """Name to pid."""
+    def servers(self) -> dict[str, list[int]]:
+        """Name to pids."""
         ...
 
     async def save(self, service: str) -> None:
@@ -54,7 +54,7 @@ class Embedded:
         return _environment(self.settings)
 
     @property
-    def servers(self) -> dict[str, int]:
+    def servers(self) -> dict[str, list[int]]:
         return {}
 
     async def save(self, service: str) -> None:
@@ -80,9 +80,9 @@ class OnStack:
         return _environment(self.settings)
 
     @property
-    def servers(self) -> dict[str, int]:
+    def servers(self) -> dict[str, list[int]]:
         pids = {"broker": self._stack.kafka.pid, "postgres": self._stack.postgres.pid}
-        return {name: pid for name, pid in pids.items() if pid}
+        return {name: [pid] for name, pid in pids.items() if pid}
 
     async def save(self, service: str) -> None:
         await self._sql(f"CREATE DATABASE {service}_saved TEMPLATE {service}")

@@ -37,9 +37,8 @@ def needs_stack() -> None:
 
 
 def check_ingest(found: dict[str, Any], processes: set[str]) -> None:
-    assert set(found["ingest"]) == {"worker", "floor, contract", "floor, orjson"}
+    assert set(found["ingest"]) == {"worker", "2 workers", "floor, contract", "floor, orjson"} == set(found["of_the_floor"])
     assert all(kind["events_per_second"] > 0 and set(kind["cpu_us_per_event"]) == processes for kind in found["ingest"].values())
-    assert set(found["ratios"]) == {"floor, contract", "floor, orjson"}
     assert any("use_cases.py:record" in line["function"] for line in found["profile"])
 
 
@@ -54,6 +53,7 @@ def test_ingest_is_measured_beside_its_floor(tmp_path: Path) -> None:
     check_ingest(bench("ingest", tmp_path)["stack"], {"worker", "broker", "postgres"})
 
 
+@pytest.mark.skipif("CI" not in os.environ, reason="half a minute for what the embedded run shows too: CI runs it")
 def test_delays_are_measured_at_a_rate(tmp_path: Path) -> None:
     needs_stack()
     check_delays(bench("alert", tmp_path, "--rate", "50")["stack"])
