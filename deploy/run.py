@@ -178,6 +178,9 @@ def _end(children: list[subprocess.Popen[bytes]]) -> None:
 
 
 def _stop(_: int, __: FrameType | None) -> None:
+    # Once is enough: a second signal would break off the stopping itself, which ends by its own deadlines.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     raise Stopped
 
 
