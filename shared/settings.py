@@ -27,6 +27,7 @@ class Settings(BaseSettings):
     data_dir: Path = Field(default=Path("data"), description="Folder of the embedded databases and bus")
     bus: str = Field(default="embedded", description="`embedded`, or `kafka://host:port[,host:port]`")
     database: str = Field(default="sqlite", description="`sqlite`, or `postgresql://{service}@host:port/{service}`, {service} being each service's name")
+    kafka_session_seconds: float = Field(default=30.0, ge=6, le=300, description="How long a worker on Kafka may be silent before others take its work over")
     topic_prefix: str = Field(default="", pattern=r"^[a-zA-Z0-9._-]{0,100}$", description="Put before every topic name")
     host: str = Field(default="127.0.0.1", description="Where the APIs listen")
     port: Annotated[int, Field(ge=1, le=65532)] = Field(default=8000, description="The gateway's; customer, segmentation and retention take the next three")

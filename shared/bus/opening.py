@@ -14,4 +14,4 @@ def open_bus(settings: Settings) -> Bus:
     # Not at the top: the client takes a fifth of a second to import, in each process, and the embedded bus does without.
     from shared.bus.kafka import KafkaBus
 
-    return KafkaBus(settings.bus.removeprefix("kafka://"), settings.topic_prefix)
+    return KafkaBus(settings.bus.removeprefix("kafka://"), settings.topic_prefix, session_seconds=settings.kafka_session_seconds)
