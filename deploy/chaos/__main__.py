@@ -20,7 +20,9 @@ LISTED_BREACHES = 20
 # Small: the more transactions, the more moments to be killed at.
 BATCH_RECORDS = 100
 # Longer than a lease of the embedded bus and the time until it is missed, and than a session on Kafka.
-PAUSE_SECONDS: dict[Place, float] = {"embedded": 15.0, "stack": 35.0}
+PAUSE_SECONDS: dict[Place, float] = {"embedded": 15.0, "stack": 9.0}
+# The least that Kafka takes: after a kill a group rests that long, and there is nothing to disturb.
+SESSION_SECONDS = 6.0
 SECONDS_PER_PAUSE = 20.0
 
 
@@ -60,7 +62,9 @@ def _run(place: Place, plan: Plan) -> bool:
     """Whether every invariant held. What a run that failed left behind stays, to be looked at."""
     _say(f"\nFault run, {place}, seed {plan.seed}")
     folder = Path(tempfile.mkdtemp(prefix=f"holdfast-chaos-{place}-"))
-    settings = Settings(data_dir=folder, bus="embedded", database="sqlite", log_level="warning", batch_records=BATCH_RECORDS)
+    settings = Settings(
+        data_dir=folder, bus="embedded", database="sqlite", log_level="warning", batch_records=BATCH_RECORDS, kafka_session_seconds=SESSION_SECONDS
+    )
     if place == "embedded":
         outcome = asyncio.run(run(plan, settings, say=_say))
     else:

@@ -19,10 +19,11 @@ GRACE_SECONDS = 3.0
 STRIKE_UNTIL = 0.95
 LOOK_SECONDS = 0.02
 START_SECONDS = 3.0
-IDLE_SECONDS = 1.0
-AIM_SECONDS = 0.005
+# Who uses a third of the time is at work: reading the clock and an idle topic takes a hundredth.
+AIM_SECONDS, WORKING_TICKS = 0.1, 3
+IDLE_SECONDS = 5.0
 # About what a batch takes until all of it is published: a strike falls on any step of it.
-BATCH_SECONDS = 0.25
+BATCH_SECONDS = 0.15
 
 Kind = Literal["kill", "pause"]
 
@@ -73,15 +74,27 @@ class Assault:
             await self._hurt(fault.kind)
 
     async def _hurt(self, kind: Kind) -> None:
-        victim = self._dice.choice(await self._candidates(kind))
-        await _at_work(victim, self._dice)
-        if not victim.runs:
-            return
+        """Somebody at work, at a moment within the next batch: a strike between two batches proves little."""
+        victim = None
+        while victim is None or not victim.runs:
+            victim = await self._at_work(kind)
+            await asyncio.sleep(self._dice.uniform(0, BATCH_SECONDS))
         if kind == "kill":
             victim.kill()
         else:
             victim.pause()
             asyncio.get_running_loop().call_later(self.plan.pause_seconds, victim.resume)
+
+    async def _at_work(self, kind: Kind) -> Part:
+        """Whoever works, or anybody when for long nobody does."""
+        patience = time.monotonic() + IDLE_SECONDS
+        while True:
+            candidates = await self._candidates(kind)
+            used = [part.cpu_ticks for part in candidates]
+            await asyncio.sleep(AIM_SECONDS)
+            working = [part for part, before in zip(candidates, used, strict=True) if part.runs and part.cpu_ticks - before >= WORKING_TICKS]
+            if working or time.monotonic() > patience:
+                return self._dice.choice(working or candidates)
 
     async def _candidates(self, kind: Kind) -> list[Part]:
         """Those that are through with their start; to be paused, where another member takes over: else a pause is only a delay."""
@@ -123,13 +136,3 @@ def schedule(plan: Plan) -> list[Fault]:
 def _kill_and_start(server: Daemon) -> None:
     server.kill()
     server.start()
-
-
-async def _at_work(victim: Part, dice: Random) -> None:
-    """Wait, not for long, until it works, and a moment more: a strike between two batches proves little."""
-    patience, used = time.monotonic() + IDLE_SECONDS, victim.cpu_ticks
-    while time.monotonic() < patience:
-        if not victim.runs or victim.cpu_ticks > used:
-            break
-        await asyncio.sleep(AIM_SECONDS)
-    await asyncio.sleep(dice.uniform(0, BATCH_SECONDS))

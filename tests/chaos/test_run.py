@@ -10,8 +10,10 @@ from deploy.chaos.stream import stream
 from deploy.stack import Stack
 from shared.settings import Settings
 
+# The least that Kafka takes. After a kill the group rests that long.
+SESSION_SECONDS = 6.0
 EMBEDDED = Plan(seed=1, seconds=15, reports_per_second=200, kills=10, pauses=1, pause_seconds=15)
-STACK = Plan(seed=2, seconds=20, reports_per_second=200, kills=10, pauses=1, pause_seconds=5)
+STACK = Plan(seed=2, seconds=15, reports_per_second=200, kills=10, pauses=1, pause_seconds=9)
 
 
 @pytest.mark.kafka
@@ -20,6 +22,7 @@ async def test_nothing_is_lost_doubled_or_swapped_under_faults(request: pytest.F
     """E2 E6 C3: workers killed and paused at random under load, Kafka and PostgreSQL killed too; every invariant holds."""
     on_stack = settings.bus != "embedded"
     stack: Stack | None = request.getfixturevalue("shared_stack") if on_stack else None
+    settings = settings.model_copy(update={"kafka_session_seconds": SESSION_SECONDS})
     outcome = await run(STACK if on_stack else EMBEDDED, settings, servers=stack.daemons if stack else ())
     assert not outcome.breaches, "\n".join(outcome.breaches[:20])
     assert outcome.kills == (12 if on_stack else 10)
