@@ -10,7 +10,7 @@ from time import monotonic
 
 import orjson
 
-from deploy.bench.loop import Loaded, Loop, Took, offer, open_for, until
+from deploy.bench.loop import Loaded, Took, behind, offer, open_for, until
 from deploy.bench.place import Place
 from deploy.bench.processes import PartEnded
 from shared import clock
@@ -24,9 +24,8 @@ WARM_UP_SECONDS = 3.0
 LAST_ALERT_SECONDS = 60.0
 
 
-async def alerts_at_rate(place: Place, loop: Loop, load: Iterator[Message], customer_ids: Sequence[str], *, rate: float, seconds: float) -> Loaded:
+async def alerts_at_rate(place: Place, load: Iterator[Message], customer_ids: Sequence[str], *, rate: float, seconds: float) -> Loaded:
     """Load, question and warning each go by a connection of their own."""
-    since = clock.wall()
     async with AsyncExitStack() as stack:
         busy, asking, reading = [await stack.enter_async_context(open_for(place)) for _ in range(3)]
         arrived: dict[str, float] = {}
@@ -34,11 +33,11 @@ async def alerts_at_rate(place: Place, loop: Loop, load: Iterator[Message], cust
         offering = asyncio.create_task(offer(busy, load, rate=rate, seconds=seconds))
         await asyncio.sleep(WARM_UP_SECONDS)
         sent = await _ask(asking, customer_ids, until_done=offering)
-        behind = {service: await loop.behind(service, since=since) for service in SERVICES}
+        left = {service: await behind(place, service) for service in SERVICES}
         await _all_of(sent, arrived)
         reader.cancel()
     delays = [arrived[event_id] - at for event_id, at in sent.items() if event_id in arrived]
-    return Loaded(Took.of(delays, failed=len(sent) - len(delays)), offering.result(), behind)
+    return Loaded(Took.of(delays, failed=len(sent) - len(delays)), offering.result(), left)
 
 
 async def _ask(bus: Bus, customer_ids: Sequence[str], *, until_done: asyncio.Future[float]) -> dict[str, float]:

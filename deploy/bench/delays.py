@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from deploy.bench.alert import alerts_at_rate
 from deploy.bench.ingest import Say, publish_all
 from deploy.bench.load import Load
-from deploy.bench.loop import Loaded, Loop, Took
+from deploy.bench.loop import Loaded, Loop, Took, behind
 from deploy.bench.place import Place
 from deploy.bench.processes import Processes
 from deploy.bench.view import SERVICES, Views
-from shared import clock
 
 # A load runs for two phases' time while warnings are timed, and for one while views are.
 LOADED_PHASES = 3
+# The backlog should last until all is asked.
+CATCHING_UP_SHARE = 0.4
 
 
 @dataclass(frozen=True)
@@ -40,17 +41,16 @@ async def measure(place: Place, processes: Processes, load: Load, *, rate: float
 
     loop.stop("worker", "gateway")
     loop.stop("api", "gateway")
-    alert = await alerts_at_rate(place, loop, waiting, load.customer_ids, rate=rate, seconds=(LOADED_PHASES - 1) * seconds)
+    alert = await alerts_at_rate(place, waiting, load.customer_ids, rate=rate, seconds=(LOADED_PHASES - 1) * seconds)
     say(f"  {place.name:9} event to warning       {alert}")
 
     loop.start("api", "gateway")
     await views.ready()
-    since = clock.wall()
     loop.start("worker", "gateway")
-    catching_up = Loaded(await views.ask(), 0.0, {"gateway": await loop.behind("gateway", since=since)})
+    catching_up = Loaded(await views.ask(share=CATCHING_UP_SHARE), 0.0, {"gateway": await behind(place, "gateway")})
     say(f"  {place.name:9} 360 view, catching up  {catching_up}")
 
     await loop.settle(*SERVICES)
-    loaded = await views.ask_at_rate(loop, waiting, rate=rate)
+    loaded = await views.ask_at_rate(waiting, rate=rate)
     say(f"  {place.name:9} 360 view, at the rate  {loaded}")
     return Delays(alert, idle, catching_up, loaded)

@@ -7,7 +7,8 @@ import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from functools import partial
+from importlib import import_module
 from itertools import islice
 from time import monotonic
 
@@ -15,21 +16,16 @@ import sqlalchemy as sa
 
 from deploy.bench.place import Place
 from deploy.bench.processes import PartEnded, Processes
-from shared import clock
 from shared.bus import Bus, Message
 from shared.bus.opening import open_bus
 from shared.database import Database
 from shared.errors import BusUnavailable
-from shared.outbox import outbox_table
-from shared.worker import workers_table
+from shared.worker import WorkerSpec
 
 TICK_SECONDS = 0.05
 LOOK_SECONDS = 0.2
 PATIENCE_SECONDS = 240.0
 ATTEMPTS = 5
-
-OUTBOX = outbox_table(sa.MetaData())
-WORKERS = workers_table(sa.MetaData())
 
 
 @dataclass(frozen=True)
@@ -75,24 +71,26 @@ class Loop:
     async def settle(self, *services: str) -> None:
         """Until each has taken in and published everything, in the order of the flow."""
         for service in services:
-            since = clock.wall()
+            await until(partial(self._is_through, service), PATIENCE_SECONDS, what=f"{service} to be through")
 
-            async def is_through(service: str = service, since: datetime = since) -> bool:
-                self._processes.refuse_ended()
-                return await self.behind(service, since=since) == 0
+    async def _is_through(self, service: str) -> bool:
+        self._processes.refuse_ended()
+        return await behind(self._place, service) == 0
 
-            await until(is_through, PATIENCE_SECONDS, what=f"{service} to be through")
 
-    async def behind(self, service: str, *, since: datetime) -> int:
-        """Records its worker has not taken in, by its last word, and messages it has not published. -1: no word since."""
-        database = Database(self._place.settings.database_url(service))
-        try:
-            async with database.reading() as connection:
-                lags = (await connection.scalars(sa.select(WORKERS.c.lag_records).where(WORKERS.c.beat_at >= since))).all()
-                waiting = await connection.scalar(sa.select(sa.func.count()).select_from(OUTBOX))
-        finally:
-            await database.close()
-        return sum(lags) + (waiting or 0) if lags else -1
+async def behind(place: Place, service: str) -> int:
+    """Records the service has not taken in, and messages it has not published."""
+    spec: WorkerSpec = import_module(f"services.{service}.worker").SPEC
+    watermarks, outbox = spec.tables.watermarks, spec.tables.outbox
+    there = await place.ends(spec.topics)
+    database = Database(place.settings.database_url(service))
+    try:
+        async with database.reading() as connection:
+            taken = await connection.scalar(sa.select(sa.func.sum(watermarks.c.next_offset)))
+            waiting = await connection.scalar(sa.select(sa.func.count()).select_from(outbox))
+    finally:
+        await database.close()
+    return there - int(taken or 0) + (waiting or 0)
 
 
 async def until(ready: Callable[[], Awaitable[bool]], seconds: float, *, what: str) -> None:

@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Protocol
 
@@ -14,6 +14,7 @@ import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from deploy.stack import Stack, free_port, temporary_stack
+from shared.bus.embedded.file import connect
 from shared.bus.kafka import PARTITIONS
 from shared.settings import Settings
 
@@ -31,6 +32,10 @@ class Place(Protocol):
     @property
     def servers(self) -> dict[str, list[int]]:
         """Name to pids."""
+        ...
+
+    async def ends(self, topics: Sequence[str]) -> int:
+        """How many records these topics have taken so far."""
         ...
 
     async def save(self, service: str) -> None:
@@ -56,6 +61,11 @@ class Embedded:
     @property
     def servers(self) -> dict[str, list[int]]:
         return {}
+
+    async def ends(self, topics: Sequence[str]) -> int:
+        with closing(connect(self.settings.data_dir / "bus.db")) as connection:
+            counts = dict(connection.execute("SELECT topic, sum(next_offset) FROM partitions GROUP BY topic"))
+        return sum(counts[topic] for topic in topics)
 
     async def save(self, service: str) -> None:
         shutil.copytree(self.settings.data_dir, self._saved, dirs_exist_ok=True)
@@ -84,20 +94,22 @@ class OnStack:
         pids = {"broker": self._stack.kafka.pid, "postgres": self._stack.postgres.pid}
         return {name: [pid] for name, pid in pids.items() if pid}
 
+    async def ends(self, topics: Sequence[str]) -> int:
+        async with self._consumer() as consumer:
+            return sum((await consumer.end_offsets(_partitions(topics))).values())
+
     async def save(self, service: str) -> None:
         await self._sql(f"CREATE DATABASE {service}_saved TEMPLATE {service}")
 
     async def rewind(self, service: str, topics: Sequence[str]) -> None:
         await self._sql(f"DROP DATABASE {service} WITH (FORCE)", f"CREATE DATABASE {service} TEMPLATE {service}_saved OWNER {service}", "CHECKPOINT")
-        every = [TopicPartition(topic, number) for topic in topics for number in range(PARTITIONS)]
-        consumer = AIOKafkaConsumer(bootstrap_servers=self._brokers, group_id=service, enable_auto_commit=False)
-        await consumer.start()
-        try:
-            consumer.assign(every)
-            await consumer.commit(dict.fromkeys(every, 0))
-        finally:
-            await consumer.stop()
+        async with self._consumer(service) as consumer:
+            consumer.assign(_partitions(topics))
+            await consumer.commit(dict.fromkeys(_partitions(topics), 0))
         os.sync()
+
+    def _consumer(self, group: str | None = None) -> AIOKafkaConsumer:
+        return AIOKafkaConsumer(bootstrap_servers=self._brokers, group_id=group, enable_auto_commit=False)
 
     async def _sql(self, *statements: str) -> None:
         connection = await asyncpg.connect(host="127.0.0.1", port=self._stack.postgres.port, user="postgres", database="postgres")
@@ -106,6 +118,10 @@ class OnStack:
                 await connection.execute(statement)
         finally:
             await connection.close()
+
+
+def _partitions(topics: Sequence[str]) -> list[TopicPartition]:
+    return [TopicPartition(topic, number) for topic in topics for number in range(PARTITIONS)]
 
 
 @asynccontextmanager

@@ -9,10 +9,9 @@ from contextlib import suppress
 import httpx
 import orjson
 
-from deploy.bench.loop import Loaded, Loop, Took, offer, open_for, until
+from deploy.bench.loop import Loaded, Took, behind, offer, open_for, until
 from deploy.bench.place import Place
 from deploy.bench.processes import Processes
-from shared import clock
 from shared.bus import Message
 
 SERVICES = ("customer", "segmentation", "gateway")
@@ -37,16 +36,16 @@ class Views:
 
             await until(answers, READY_SECONDS, what="the gateway's API")
 
-    async def ask(self) -> Took:
-        asking = self._processes.start("deploy.bench.viewer", self._url, str(self._file), str(self._seconds), str(CLIENTS), talks=True)
+    async def ask(self, *, share: float = 1.0) -> Took:
+        """For a phase, or a share of it."""
+        asking = self._processes.start("deploy.bench.viewer", self._url, str(self._file), str(self._seconds * share), str(CLIENTS), talks=True)
         answer = orjson.loads(await asyncio.to_thread(self._processes.said_by, asking))
         self._processes.stop(asking)
         return Took.of(answer["took"], failed=answer["failed"])
 
-    async def ask_at_rate(self, loop: Loop, load: Iterator[Message], *, rate: float) -> Loaded:
-        since = clock.wall()
+    async def ask_at_rate(self, load: Iterator[Message], *, rate: float) -> Loaded:
         async with open_for(self._place) as bus:
             offering = asyncio.create_task(offer(bus, load, rate=rate, seconds=self._seconds))
             took = await self.ask()
-            behind = {service: await loop.behind(service, since=since) for service in SERVICES}
-            return Loaded(took, await offering, behind)
+            left = {service: await behind(self._place, service) for service in SERVICES}
+            return Loaded(took, await offering, left)
