@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 from typing import Literal
@@ -28,6 +29,8 @@ SECONDS_PER_PAUSE = 20.0
 
 def main() -> int:
     arguments = _arguments()
+    # As Ctrl-C does: nothing that was started may outlive the run.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     places = _places(arguments.on)
     seconds = arguments.minutes * 60 / len(places)
     held = [_run(place, _plan(place, seconds, arguments)) for place in places]
