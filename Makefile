@@ -9,7 +9,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --req
 UVLOCK := $(BIN)/python -m uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types generated docs stack stack-down replay bench chaos lock clean
+.PHONY: help run test check lint types generated docs stack stack-down replay import bench chaos audit-verify rotate-keys lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,11 +51,20 @@ stack-down: $(VENV)/.run ## Stop them
 replay: $(VENV)/.dev ## Run a real data set through the system: DATA=file SOURCE=cell2cell|online-retail
 	@$(BIN)/python -m deploy.replay --data "$(DATA)" --source "$(SOURCE)" $(ARGS)
 
+import: $(VENV)/.run ## Take a file in: FILE=customers.csv KIND=customers|usage|bills|payments|events (ARGS=--help)
+	@$(BIN)/python -m services.customer.importing $(ARGS) --kind "$(KIND)" "$(FILE)"
+
 bench: $(VENV)/.dev ## Measure: ingest against its floor, event to alert, 360 view (minutes)
 	@$(BIN)/python -m deploy.bench $(ARGS)
 
 chaos: $(VENV)/.dev ## Kill workers at random under load, then audit every invariant (minutes)
 	@$(BIN)/python -m deploy.chaos $(ARGS)
+
+audit-verify: $(VENV)/.run ## Walk the audit log: exit code 1 and the first entry that was touched, if one was
+	@$(BIN)/python -m services.customer.audit_verify
+
+rotate-keys: $(VENV)/.run ## Add a master key to the keyring; the worker wraps the customers' keys anew under it
+	@$(BIN)/python -m services.customer.rotate_keys
 
 lock: $(VENV)/.dev ## Pin the dependencies of pyproject.toml again, with hashes
 	$(UVLOCK) pyproject.toml -o requirements.lock --upgrade

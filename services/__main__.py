@@ -13,14 +13,14 @@ import argparse
 import asyncio
 import os
 import socket
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from functools import partial
 from importlib import import_module
 
 import uvicorn
 
 from services.supervisor import supervise
-from shared import telemetry
+from shared import pii, telemetry
 from shared.bus.opening import open_bus
 from shared.contracts.topics import TOPICS, dead_letter_topic
 from shared.database import Database, is_transient
@@ -89,8 +89,10 @@ def _spec(service: str) -> WorkerSpec:
     return spec
 
 
-async def _prepare(settings: Settings, services: Iterable[str]) -> None:
-    """Databases at their newest version, and every topic there."""
+async def _prepare(settings: Settings, services: Collection[str]) -> None:
+    """Databases at their newest version, every topic there, and the keyring of who keeps personal data."""
+    if any(_spec(service).sealed for service in services):
+        pii.create(settings.keyring_path)
     for service in services:
         database = Database(settings.database_url(service))
         try:

@@ -66,5 +66,11 @@ def months_before(month: str, count: int) -> str:
     return f"{index // 12:04d}-{index % 12 + 1:02d}"
 
 
+def bounds_of(month: str) -> tuple[datetime, datetime]:
+    """The first moment of the month, and that of the next one."""
+    following = months_before(month, -1)
+    return datetime.fromisoformat(f"{month}-01T00:00:00+00:00"), datetime.fromisoformat(f"{following}-01T00:00:00+00:00")
+
+
 def days_between(earlier: datetime, later: datetime) -> int:
     return (later - earlier) // timedelta(days=1)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import orjson
 import sqlalchemy as sa
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi.params import Depends as Dependency
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.contracts.decoding import decode
-from shared.inbox import InboxTables, get_dead, list_dead, replay_dead
-from shared.outbox import unpack_headers
+from shared.inbox import InboxTables, get_dead, list_dead, remains_of, replay_dead
+from shared.pii import Keyring
 from shared.web import InTransaction, Reading, decode_cursor, encode_cursor
 
 DeadId = Annotated[int, Path(ge=1, le=2**62)]
@@ -49,41 +51,54 @@ class Replay(BaseModel):
     event: dict[str, Any] | None = Field(default=None, description="The whole CloudEvent, corrected")
 
 
-def dead_letter_router(tables: InboxTables, *, group: str, prefix: str = "/dead-letters") -> APIRouter:
-    router = APIRouter(prefix=prefix, tags=["dead letters"])
+async def _keyring(request: Request) -> Keyring | None:
+    """Of a service that has one: what it sets aside is sealed."""
+    return getattr(request.app.state, "keyring", None)
+
+
+Opener = Annotated[Keyring | None, Depends(_keyring)]
+
+
+def dead_letter_router(tables: InboxTables, *, group: str, prefix: str = "/dead-letters", dependencies: Sequence[Dependency] = ()) -> APIRouter:
+    router = APIRouter(prefix=prefix, tags=["dead letters"], dependencies=list(dependencies))
 
     @router.get("", operation_id=f"list_{group}_dead_letters", summary="Records that could not be applied, oldest first")
     async def list_(
         connection: Reading,
+        keyring: Opener,
         status: Literal["dead", "replayed"] | None = None,
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
         cursor: Annotated[str | None, Query(max_length=200)] = None,
     ) -> DeadLetters:
         (after,) = decode_cursor(cursor, int) or (0,)
         rows = await list_dead(connection, tables.dead_letters, status=status, after=after, limit=limit)
-        return DeadLetters(items=[_shown(row) for row in rows], next_cursor=encode_cursor(rows[-1].id) if len(rows) == limit else None)
+        return DeadLetters(items=[_shown(row, keyring) for row in rows], next_cursor=encode_cursor(rows[-1].id) if len(rows) == limit else None)
 
     @router.get("/{dead_id}", operation_id=f"get_{group}_dead_letter", summary="One record that could not be applied")
-    async def get(connection: Reading, dead_id: DeadId) -> DeadLetter:
-        return _shown(await get_dead(connection, tables.dead_letters, dead_id))
+    async def get(connection: Reading, keyring: Opener, dead_id: DeadId) -> DeadLetter:
+        return _shown(await get_dead(connection, tables.dead_letters, dead_id), keyring)
 
     @router.post("/{dead_id}/replay", operation_id=f"replay_{group}_dead_letter", summary="Publish it again, corrected or as it was", status_code=202)
-    async def replay(tx: InTransaction, dead_id: DeadId, body: Replay) -> DeadLetter:
+    async def replay(tx: InTransaction, keyring: Opener, dead_id: DeadId, body: Replay) -> DeadLetter:
         row = await get_dead(tx, tables.dead_letters, dead_id)
+        came = remains_of(row, keyring)
         value = orjson.dumps(body.event) if body.event is not None else None
-        decode(row.value if value is None else value, {} if value else unpack_headers(row.headers), topic=row.topic)
-        await replay_dead(tx, tables, dead_id, group=group, fixed=value)
-        return _shown(await get_dead(tx, tables.dead_letters, dead_id))
+        decode(came.value if value is None else value, {} if value else came.headers, topic=row.topic)
+        await replay_dead(tx, tables, dead_id, group=group, fixed=value, keyring=keyring)
+        return _shown(await get_dead(tx, tables.dead_letters, dead_id), keyring)
 
     return router
 
 
-def _shown(row: sa.Row[Any]) -> DeadLetter:
-    fields = {name: getattr(row, name) for name in ("id", "topic", "partition", "offset", "source", "key", "code", "detail", "status", "headers")}
+def _shown(row: sa.Row[Any], keyring: Keyring | None) -> DeadLetter:
+    came = remains_of(row, keyring)
+    fields = {name: getattr(row, name) for name in ("id", "topic", "partition", "offset", "source", "code", "detail", "status")}
     return DeadLetter(
         **fields,
+        key=came.key,
+        headers={name: value.decode("latin-1") for name, value in came.headers.items()},
         died_at=row.died_at.isoformat(),
         replayed_at=row.replayed_at.isoformat() if row.replayed_at else None,
-        size_bytes=len(row.value),
-        value=row.value.decode("utf-8", "replace"),
+        size_bytes=len(came.value),
+        value=came.value.decode("utf-8", "replace"),
     )

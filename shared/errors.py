@@ -107,6 +107,12 @@ class NotFound(RequestFailed):
     title = "There is no such resource"
 
 
+class Gone(RequestFailed):
+    code = "gone"
+    status = 410
+    title = "The customer was erased"
+
+
 class MethodNotAllowed(RequestFailed):
     code = "method_not_allowed"
     status = 405
@@ -135,6 +141,22 @@ class Conflict(RequestFailed):
     code = "conflict"
     status = 409
     title = "The resource is not in a state that allows this"
+
+
+class AlreadyMerged(Conflict):
+    code = "already_merged"
+    title = "They are one customer already"
+
+
+class AlreadyDecided(Conflict):
+    code = "already_decided"
+    title = "This was decided before"
+
+
+class TellsNothing(RequestFailed):
+    code = "tells_nothing"
+    status = 422
+    title = "Nobody is compared by this value anyway"
 
 
 class IdempotencyKeyMissing(RequestFailed):
@@ -168,6 +190,17 @@ class BusUnavailable(Unavailable):
 class TopicMissing(BusUnavailable):
     code = "topic_missing"
     title = "The topic has not been created on the event bus; nothing was lost, try again"
+
+
+class ErasureRefused(Conflict):
+    code = "erasure_refused"
+    title = "Something obliges the operator to keep the customer's data: `reasons` lists it"
+
+
+class AuditBroken(RequestFailed):
+    code = "audit_broken"
+    status = 500
+    title = "The audit log was tampered with: nothing that has to be noted in it is done"
 
 
 class OwnershipLost(HoldfastError):

@@ -31,6 +31,7 @@ class Settings(BaseSettings):
     topic_prefix: str = Field(default="", pattern=r"^[a-zA-Z0-9._-]{0,100}$", description="Put before every topic name")
     host: str = Field(default="127.0.0.1", description="Where the APIs listen")
     port: Annotated[int, Field(ge=1, le=65532)] = Field(default=8000, description="The gateway's; customer, segmentation and retention take the next three")
+    keyring: Path | None = Field(default=None, description="File with the keys of personal data; none: keyring.json in the data folder")
     customer_url: str | None = Field(default=None, description="Where the gateway finds the service, when not on this machine")
     segmentation_url: str | None = Field(default=None, description="Where the gateway finds the service, when not on this machine")
     retention_url: str | None = Field(default=None, description="Where the gateway finds the service, when not on this machine")
@@ -53,6 +54,10 @@ class Settings(BaseSettings):
         if value != "sqlite" and not _POSTGRES.match(value):
             raise ValueError("use `sqlite` or `postgresql://{service}@host:port/{service}`: {service} has to stand in it: each service has its own")
         return value
+
+    @property
+    def keyring_path(self) -> Path:
+        return self.keyring or self.data_dir / "keyring.json"
 
     def port_of(self, service: str) -> int:
         return self.port + PORT_OFFSETS[service]

@@ -7,6 +7,7 @@ import hashlib
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
 from typing import Annotated, Any
 
 import orjson
@@ -35,6 +36,7 @@ from shared.errors import (
     Unavailable,
     UnsupportedMediaType,
 )
+from shared.pii import Keyring
 from shared.settings import Settings
 
 PROBLEM = "application/problem+json"
@@ -72,9 +74,10 @@ def create_app(
     workers: sa.Table | None = None,
     lifespan: Lifespan | None = None,
     checks: Checks | None = None,
+    sealed: bool = False,
 ) -> FastAPI:
-    """An API with its database open while it runs. `lifespan` opens what else it needs on the given stack; what `checks` finds
-    is told by readiness, and does not decide it."""
+    """An API with its database open while it runs, and with the keyring when it is `sealed`. `lifespan` opens what else it
+    needs on the given stack; what `checks` finds is told by readiness, and does not decide it."""
 
     @asynccontextmanager
     async def running(app: FastAPI) -> AsyncIterator[None]:
@@ -82,6 +85,8 @@ def create_app(
             app.state.settings = settings
             app.state.database = Database(settings.database_url(service))
             stack.push_async_callback(app.state.database.close)
+            if sealed:
+                app.state.keyring = Keyring.load(settings.keyring_path)
             if lifespan:
                 await lifespan(app, stack)
             yield
@@ -111,6 +116,22 @@ async def _reading(request: Request) -> AsyncIterator[AsyncConnection]:
 # scope="function": with the default, the commit would run after the response has started, and a failed one answer 200.
 InTransaction = Annotated[Transaction, Depends(_transaction, scope="function")]
 Reading = Annotated[AsyncConnection, Depends(_reading, scope="function")]
+
+
+async def _keys(request: Request) -> Keyring:
+    keyring: Keyring = request.app.state.keyring
+    return keyring
+
+
+Keys = Annotated[Keyring, Depends(_keys)]
+_ActorHeader = Header(alias="X-Actor", min_length=1, max_length=100, pattern=r"^[^\x00-\x1f]+$", description="Who asks: it goes into the audit log")
+
+
+async def _actor(actor: Annotated[str, _ActorHeader] = "anonymous") -> str:
+    return actor
+
+
+Actor = Annotated[str, Depends(_actor)]
 
 
 def problem(error: HoldfastError, *, instance: str) -> Response:
@@ -237,6 +258,17 @@ def decode_cursor(cursor: str | None, *kinds: type) -> tuple[Any, ...] | None:
     if not fits or not all(abs(part) <= 2**62 if isinstance(part, int) else "\x00" not in part for part in position):
         raise BadCursor
     return tuple(position)
+
+
+def moment_of(text: str) -> datetime:
+    """A time out of a cursor. Raises BadCursor."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise BadCursor from None
+    if moment.tzinfo is None:
+        raise BadCursor
+    return moment
 
 
 def idempotency_table(metadata: sa.MetaData) -> sa.Table:

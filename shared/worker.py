@@ -32,6 +32,7 @@ from shared.database import Database, Instant, Transaction, insert_rows, is_tran
 from shared.errors import BusUnavailable, EventRejected, HandlerFailed, OwnershipLost
 from shared.inbox import REPLAY_HEADER, InboxTables, advance, bury
 from shared.outbox import Relay
+from shared.pii import Keyring
 from shared.settings import Settings
 
 POLL_SECONDS = 0.5
@@ -67,11 +68,13 @@ class Entry(NamedTuple):
 
 @dataclass(slots=True)
 class Batch:
-    """What one transaction works on. The worker books what is accepted and dead, handlers book the rest."""
+    """What one transaction works on. The worker books what is accepted and dead, handlers book the rest. `keyring`: of a
+    worker whose specification says `sealed`."""
 
     tx: Transaction
     deliveries: list[Delivery]
     dead: list[tuple[Record, EventRejected]]
+    keyring: Keyring | None = None
     books: Counter[Entry] = field(default_factory=Counter)
 
 
@@ -85,7 +88,7 @@ class Sweep:
     """Work that no event starts. `step` does a bounded piece of it and answers whether more is to be done at once."""
 
     every_seconds: float
-    step: Callable[[Database], Awaitable[bool]]
+    step: Callable[[Database, Keyring | None], Awaitable[bool]]
 
 
 def workers_table(metadata: sa.MetaData) -> sa.Table:
@@ -110,6 +113,7 @@ class WorkerSpec:
     workers: sa.Table
     after: AfterHandlers | None = None
     sweeps: tuple[Sweep, ...] = ()
+    sealed: bool = False
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -125,6 +129,7 @@ class Worker:
         # Outside supervisors look at this file's age: the worker turns, whatever the database and the bus do.
         self._alive = settings.data_dir / f"{spec.service}-worker.alive"
         self._by_type = {payload.type: handler for payload, handler in spec.handlers.items()}
+        self._keyring = Keyring.load(settings.keyring_path) if spec.sealed else None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`; raises what ends the process with an error."""
@@ -214,7 +219,9 @@ class Worker:
             await self._apply(records[middle:])
             return
         self._count_failure(failure)
-        await self._transact(records, poison=HandlerFailed(f"{type(failure).__name__}: {_first_line(failure)}"))
+        # What failed may say the values it failed on: where those are sealed, its class has to do.
+        reason = type(failure).__name__ if self._keyring else f"{type(failure).__name__}: {_first_line(failure)}"
+        await self._transact(records, poison=HandlerFailed(reason))
 
     async def _try(self, records: list[Record]) -> Exception | None:
         """The error of a handler; trouble that passes is raised."""
@@ -232,7 +239,7 @@ class Worker:
             batch = self._decoded(tx, [record for record in fresh if self._is_for_us(record)], poison)
             for handler, deliveries in self._by_handler(batch.deliveries):
                 await handler(batch, deliveries)
-            await bury(tx, self._spec.tables, group=self._spec.service, dead=batch.dead)
+            await bury(tx, self._spec.tables, group=self._spec.service, dead=batch.dead, keyring=self._keyring)
             if self._spec.after:
                 await self._spec.after(batch)
         self._report(records, fresh, batch)
@@ -241,7 +248,7 @@ class Worker:
         return record.headers.get(REPLAY_HEADER, self._spec.service.encode()) == self._spec.service.encode()
 
     def _decoded(self, tx: Transaction, records: list[Record], poison: EventRejected | None) -> Batch:
-        batch = Batch(tx, [], [])
+        batch = Batch(tx, [], [], self._keyring)
         for record in records:
             try:
                 if poison:
@@ -319,7 +326,7 @@ class Worker:
         """A sweep that fails is tried again at its next turn: events go on meanwhile, they do not depend on it."""
         while not stop.is_set():
             try:
-                more = await sweep.step(self._database)
+                more = await sweep.step(self._database, self._keyring)
             except Exception as error:
                 more = False
                 telemetry.SWEEP_FAILURES.labels(self._spec.service, type(error).__name__).inc()

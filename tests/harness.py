@@ -15,6 +15,7 @@ import orjson
 import sqlalchemy as sa
 
 from services.__main__ import topics_of
+from shared import pii
 from shared.bus import Consumer, Message, Partition
 from shared.bus.opening import open_bus
 from shared.database import Database
@@ -49,6 +50,7 @@ class ServiceUnderTest:
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
+        pii.create(self.settings.keyring_path)
         await migrate(self.service, self.database)
         self._stack.push_async_callback(self.database.close)
         await self.bus.start()

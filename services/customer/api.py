@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
-from services.customer.routes import ROUTER
+from services.customer.routes import audit, cases, matching, privacy, prospects, quality, reentry, registry, watch
 from services.customer.tables import INBOX, WORKERS
 from shared.dead_letter_routes import dead_letter_router
 from shared.settings import Settings
@@ -15,7 +15,20 @@ def app(settings: Settings) -> FastAPI:
     return create_app(
         service="customer",
         settings=settings,
-        routers=(ROUTER, dead_letter_router(INBOX, group="customer")),
+        routers=(
+            registry.ROUTER,
+            audit.ROUTER,
+            privacy.ROUTER,
+            watch.ROUTER,
+            cases.ROUTER,
+            prospects.ROUTER,
+            matching.ROUTER,
+            reentry.ROUTER,
+            quality.ROUTER,
+            dead_letter_router(INBOX, group="customer", dependencies=[Depends(audit.noted("dead_letters"))]),
+        ),
         description="Who the customers are and what was reported about them.",
         workers=WORKERS,
+        lifespan=audit.open_journal,
+        sealed=True,
     )

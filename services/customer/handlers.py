@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from services.customer import use_cases
+from services.customer.use_cases import recording
 from shared.contracts.registry import INPUTS
 from shared.contracts.retention import OutcomeRecorded
 from shared.worker import Batch, Delivery, Handlers
 
 
 async def on_reported_record(batch: Batch, deliveries: list[Delivery]) -> None:
-    await use_cases.record(batch, deliveries)
+    await recording.record(batch, deliveries)
 
 
 HANDLERS: Handlers = dict.fromkeys((*INPUTS, OutcomeRecorded), on_reported_record)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from shared.clock import months_before
-from shared.contracts import billing, care, network, orders, retention
+from shared.contracts import billing, care, customer, network, orders, retention
 from shared.contracts.envelope import Payload
 
 Deltas = dict[str, int]
@@ -33,7 +33,7 @@ SUMS = (
     "dropped_calls", "access_failures", "device_changes",
     *(f"complaints_{kind}" for kind in ("network", "billing", "service", "product", "other")),
     *(f"complaints_{severity}" for severity in ("minor", "major", "critical")),
-    "complaints_escalated", "complaints_resolved",
+    "complaints_escalated", "complaints_resolved", "complaints_overdue",
     *(f"inquiries_{kind}" for kind in ("bill_detail", "tariff", "port_out_pin", "contract_end", "coverage", "other")),
     "surveys", "csat_answers", "csat_sum", "nps_answers", "nps_sum", "agent_contacts", "retention_calls", "retention_offers_accepted",
     "plan_changes", "brand_changes", "products_added", "products_removed", "contracts_renewed", "port_outs_requested",
@@ -161,6 +161,7 @@ _MEASURES_OF: dict[type[Payload], Callable[[Any], Deltas]] = {
     care.ComplaintOpened: lambda p: {f"complaints_{p.kind}": 1, f"complaints_{p.severity}": 1},
     care.ComplaintEscalated: _one("complaints_escalated"),
     care.ComplaintResolved: _one("complaints_resolved"),
+    customer.CaseOverdue: _one("complaints_overdue"),
     care.InquiryMade: lambda p: {f"inquiries_{p.kind}": 1},
     care.SurveyAnswered: _survey,
     care.AgentContacted: _agent_contact,

@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
-from services.customer import use_cases
 from services.customer.handlers import HANDLERS
 from services.customer.tables import INBOX, WORKERS
-from shared.worker import WorkerSpec
+from services.customer.use_cases import casework, matching, recording, reentry, upkeep, watch
+from shared.worker import Batch, Sweep, WorkerSpec
 
-SPEC = WorkerSpec(service="customer", handlers=HANDLERS, tables=INBOX, workers=WORKERS, after=use_cases.keep_books)
+SWEEPS = (
+    Sweep(every_seconds=watch.LOOK_SECONDS, step=watch.step),
+    Sweep(every_seconds=casework.LOOK_SECONDS, step=casework.raise_overdue),
+    Sweep(every_seconds=matching.LOOK_SECONDS, step=matching.compare_queued),
+    Sweep(every_seconds=reentry.PURGE_SECONDS, step=reentry.purge),
+    Sweep(every_seconds=upkeep.EXPIRE_SECONDS, step=upkeep.expire),
+    Sweep(every_seconds=upkeep.REWRAP_SECONDS, step=upkeep.rewrap),
+)
+
+
+async def after(batch: Batch) -> None:
+    await recording.keep_books(batch)
+    await watch.sample(batch)
+
+
+SPEC = WorkerSpec(service="customer", handlers=HANDLERS, tables=INBOX, workers=WORKERS, after=after, sweeps=SWEEPS, sealed=True)

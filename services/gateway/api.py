@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from services.gateway.forwarding import check_neighbours, open_client
 from services.gateway.intake import UnderWay
+from services.gateway.personal import PersonalData
 from services.gateway.routes import ROUTERS
 from services.gateway.tables import INBOX, WORKERS
 from shared.bus.opening import open_bus
@@ -23,6 +24,11 @@ TAGS = [
     {"name": "tasks", "description": "The call list of the agents, and what came of each call."},
     {"name": "segments", "description": "RFM scores and named segments."},
     {"name": "retention", "description": "Campaigns, offers, and why a customer was contacted or not."},
+    {"name": "identity", "description": "Who is the same person: merges, duplicates under review, values that are no evidence, customers who came back."},
+    {"name": "cases", "description": "Complaints and when their stages are due, and who is to be asked whether it helped."},
+    {"name": "prospects", "description": "Potential customers, from the first interest to the activation."},
+    {"name": "privacy", "description": "What is personal, revealed, exported or erased; consents; who read or changed what."},
+    {"name": "data quality", "description": "How complete and valid what is known of customers is, by who acquired them."},
     {"name": "operations", "description": "What was accepted, and what became of it."},
     {"name": "dead letters", "description": "Records that could not be applied: look, fix, replay."},
     {"name": "health", "description": "Whether the gateway and what is behind it answer."},
@@ -48,6 +54,7 @@ def app(settings: Settings) -> FastAPI:
         workers=WORKERS,
         lifespan=_open,
         checks=check_neighbours,
+        sealed=True,
     )
     created.title, created.openapi_tags = "Holdfast", TAGS
     return created
@@ -56,6 +63,7 @@ def app(settings: Settings) -> FastAPI:
 async def _open(app: FastAPI, stack: AsyncExitStack) -> None:
     app.state.under_way = UnderWay()
     app.state.client = await stack.enter_async_context(open_client())
+    app.state.personal = PersonalData(app.state.client, app.state.settings.url_of("customer"))
     app.state.bus = open_bus(app.state.settings)
     stack.push_async_callback(app.state.bus.close)
     await app.state.bus.start()

@@ -26,8 +26,8 @@ MAX_CONNECTIONS = 100
 # Less than a server keeps an idle connection: one that it just closes would fail a command that must not be tried twice.
 KEEP_ALIVE_SECONDS = 2.0
 
-PASSED_ON = ("content-type", "accept", "idempotency-key", "if-match", "if-none-match")
-PASSED_BACK = ("content-type", "content-length", "etag", "retry-after", "cache-control")
+PASSED_ON = ("content-type", "accept", "idempotency-key", "if-match", "if-none-match", "x-actor")
+PASSED_BACK = ("content-type", "content-length", "content-disposition", "etag", "retry-after", "cache-control")
 
 
 def open_client() -> httpx.AsyncClient:
@@ -43,7 +43,7 @@ async def forward(request: Request, service: str, *path: str, seconds: float = A
         request.method,
         request.app.state.settings.url_of(service) + _joined(path),
         params=request.url.query,
-        headers=_passed_on(request),
+        headers=passed_on(request),
         content=body,
         timeout=httpx.Timeout(seconds, connect=CONNECT_SECONDS),
     )
@@ -54,6 +54,11 @@ async def forward(request: Request, service: str, *path: str, seconds: float = A
         raise Unavailable(f"{service} does not answer", service=service) from None
     headers = {name: answer.headers[name] for name in PASSED_BACK if name in answer.headers}
     return StreamingResponse(_streamed(answer), answer.status_code, headers)
+
+
+def passed_on(request: Request) -> dict[str, str]:
+    headers = {name: request.headers[name] for name in PASSED_ON if name in request.headers}
+    return headers | {"accept-encoding": "identity", "x-request-id": structlog.contextvars.get_contextvars().get("request_id", "")}
 
 
 async def check_neighbours(app: FastAPI) -> dict[str, Any]:
@@ -86,11 +91,6 @@ def _joined(path: tuple[str, ...]) -> str:
     if {".", ".."} & set(path):
         raise NotFound
     return "".join(f"/{quote(step, safe='')}" for step in path)
-
-
-def _passed_on(request: Request) -> dict[str, str]:
-    headers = {name: request.headers[name] for name in PASSED_ON if name in request.headers}
-    return headers | {"accept-encoding": "identity", "x-request-id": structlog.contextvars.get_contextvars().get("request_id", "")}
 
 
 async def _streamed(answer: httpx.Response) -> AsyncIterator[bytes]:

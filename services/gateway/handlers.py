@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from services.gateway import use_cases
 from shared.contracts.customer import Activity
-from shared.contracts.retention import DecisionMade, OutcomeRecorded, TaskOpened
-from shared.contracts.segmentation import AlertRaised, RfmScored
+from shared.contracts.retention import DecisionMade, OutcomeRecorded, TaskCancelled, TaskOpened
+from shared.contracts.segmentation import AlertRaised, RfmDropped, RfmScored
 from shared.worker import Batch, Delivery, Handlers
 
 
@@ -13,4 +13,5 @@ async def on_published_keep_view(batch: Batch, deliveries: list[Delivery]) -> No
     await use_cases.keep(batch, deliveries)
 
 
-HANDLERS: Handlers = dict.fromkeys((Activity, RfmScored, AlertRaised, DecisionMade, TaskOpened, OutcomeRecorded), on_published_keep_view)
+KEPT = (Activity, RfmScored, RfmDropped, AlertRaised, DecisionMade, TaskOpened, TaskCancelled, OutcomeRecorded)
+HANDLERS: Handlers = dict.fromkeys(KEPT, on_published_keep_view)

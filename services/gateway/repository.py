@@ -16,16 +16,22 @@ from shared.database import Instant, Merge, Transaction, among, insert_rows
 Rows = Sequence[sa.Row[Any]]
 Fields = Mapping[str, Any]
 
-VIEW_CHANGES: dict[str, Merge] = dict.fromkeys(("last_sequence", "version", *BLOCKS, *(f"{name}_at" for name in BLOCKS)), "replace")
+STATE = ("last_sequence", "reset_sequence", "merged_into", "erased_at")
+VIEW_CHANGES: dict[str, Merge] = dict.fromkeys((*STATE, "version", *BLOCKS, *(f"{name}_at" for name in BLOCKS)), "replace")
+MEMBERS = 200
 TASK_FIELDS = ("channel", "priority", "opened_at", "due_at", "reason", "script")
 
 
 async def lock_views(tx: Transaction, customer_ids: Collection[str]) -> dict[str, View]:
     """The views of these customers, new ones empty, until the transaction ends: a row is changed by events of five topics."""
-    rows = [{"customer_id": one, "last_sequence": 0, "version": 0} for one in sorted(customer_ids)]
+    rows = [{"customer_id": one, "last_sequence": 0, "reset_sequence": 0, "version": 0} for one in sorted(customer_ids)]
     await insert_rows(tx, VIEWS, rows, key=("customer_id",))
     query = sa.select(VIEWS).where(among(tx, VIEWS.c.customer_id, customer_ids)).order_by(VIEWS.c.customer_id).with_for_update()
-    return {row.customer_id: View(row.customer_id, row.last_sequence, row._asdict()) for row in await tx.execute(query)}
+    return {row.customer_id: _view(row) for row in await tx.execute(query)}
+
+
+def _view(row: sa.Row[Any]) -> View:
+    return View(row.customer_id, **{name: getattr(row, name) for name in STATE}, stored=row._asdict())
 
 
 async def save_views(tx: Transaction, views: Iterable[View], at: datetime) -> None:
@@ -34,9 +40,9 @@ async def save_views(tx: Transaction, views: Iterable[View], at: datetime) -> No
 
 
 def _view_row(view: View, at: datetime) -> Fields:
-    row = {**view.stored, "last_sequence": view.last_sequence, "version": view.stored["version"] + 1}
+    row = {**view.stored, **{name: getattr(view, name) for name in STATE}, "version": view.stored["version"] + 1}
     for name, document in view.changed.items():
-        row |= {name: orjson.dumps(document).decode(), f"{name}_at": at}
+        row |= {name: None if document is None else orjson.dumps(document).decode(), f"{name}_at": at}
     return row
 
 
@@ -59,25 +65,73 @@ async def open_tasks(tx: Transaction, rows: Mapping[str, Fields]) -> None:
     await insert_rows(tx, TASKS, [rows[one] for one in sorted(rows)], key=("task_id",), merge=dict.fromkeys(TASK_FIELDS, "replace"))
 
 
+async def cancel_tasks(tx: Transaction, rows: Mapping[str, Fields]) -> None:
+    """By task id. One that is done stays done; one that did not come yet is kept as cancelled."""
+    await insert_rows(tx, TASKS, [rows[one] for one in sorted(rows)], key=("task_id",))
+    if rows:
+        still_open = sa.and_(among(tx, TASKS.c.task_id, list(rows)), TASKS.c.status == "open")
+        await tx.execute(sa.update(TASKS).where(still_open).values(status="cancelled"))
+
+
+async def drop_lists(tx: Transaction, customer_ids: Collection[str]) -> None:
+    """Alerts and tasks of customers who were erased."""
+    for table in (ALERTS, TASKS) if customer_ids else ():
+        await tx.execute(table.delete().where(among(tx, table.c.customer_id, customer_ids)))
+
+
 async def finish_tasks(tx: Transaction, rows: Mapping[str, Fields]) -> None:
     """By task id. A task that did not come yet is kept as one that is done."""
     await insert_rows(tx, TASKS, [rows[one] for one in sorted(rows)], key=("task_id",), merge={"status": "replace", "outcome": "replace"})
 
 
-async def find_view(tx: Transaction, customer_id: str) -> sa.Row[Any] | None:
-    return (await tx.execute(sa.select(VIEWS).where(VIEWS.c.customer_id == customer_id))).one_or_none()
+async def find_views(tx: Transaction, customer_id: str) -> Rows:
+    """The customer's, and those of the ids merged into this one. Each says who was asked for."""
+    return await _views_of(tx, sa.select(sa.literal(customer_id).label("asked")))
 
 
-async def find_owned_view(tx: Transaction, identifier: str) -> sa.Row[Any] | None:
-    """The view of the one who owns it now: of several who say so, the one who got it last."""
-    owner = LOOKUPS.join(VIEWS, VIEWS.c.customer_id == LOOKUPS.c.customer_id)
-    query = sa.select(VIEWS).select_from(owner).where(LOOKUPS.c.identifier == identifier)
-    return (await tx.execute(query.order_by(LOOKUPS.c.since.desc(), LOOKUPS.c.customer_id).limit(1))).one_or_none()
+async def find_owned_views(tx: Transaction, identifier: str) -> Rows:
+    """The same of the one who owns the identifier now: of several who say so, the one who got it last."""
+    owned = sa.select(LOOKUPS.c.customer_id.label("asked")).where(LOOKUPS.c.identifier == identifier)
+    return await _views_of(tx, owned.order_by(LOOKUPS.c.since.desc(), LOOKUPS.c.customer_id).limit(1))
+
+
+async def _views_of(tx: Transaction, asked: sa.Select[Any]) -> Rows:
+    who = asked.cte("who")
+    mine = sa.or_(VIEWS.c.customer_id == who.c.asked, VIEWS.c.merged_into == who.c.asked)
+    return (await tx.execute(sa.select(who.c.asked, VIEWS).select_from(who.join(VIEWS, mine)).limit(MEMBERS))).all()
+
+
+async def find_survivor(tx: Transaction, customer_id: str) -> str | None:
+    """Who the customer is by now, over however many merges; None while the merges heard of go round in a circle.
+
+    Step by step, here and below: a recursive query is planned as if it found half of the table.
+    """
+    seen: set[str] = set()
+    step: str | None = customer_id
+    while step is not None and step not in seen:
+        seen.add(step)
+        row = (await tx.execute(sa.select(VIEWS.c.merged_into).where(VIEWS.c.customer_id == step))).one_or_none()
+        if row is None or row.merged_into is None:
+            return step if row else None
+        step = row.merged_into
+    return None
+
+
+async def find_members(tx: Transaction, customer_id: str) -> Rows:
+    """The views of those that were merged into the customer, over however many merges; at most 200 of them."""
+    found: dict[str, sa.Row[Any]] = {}
+    step = [customer_id]
+    while step and len(found) < MEMBERS:
+        rows = await tx.execute(sa.select(VIEWS).where(among(tx, VIEWS.c.merged_into, step)).order_by(VIEWS.c.customer_id).limit(MEMBERS))
+        fresh = {row.customer_id: row for row in rows if row.customer_id not in {customer_id, *found}}
+        found |= fresh
+        step = list(fresh)
+    return list(found.values())
 
 
 async def list_alerts(tx: Transaction, filters: Fields, *, before: tuple[datetime, str] | None, limit: int) -> Rows:
     """Newest first."""
-    query = _filtered(sa.select(ALERTS), ALERTS, filters)
+    query = _filtered(tx, ALERTS, filters)
     if before:
         query = query.where(sa.tuple_(ALERTS.c.raised_at, ALERTS.c.alert_id) < sa.tuple_(sa.literal(before[0], Instant()), before[1]))
     rows: Rows = (await tx.execute(query.order_by(ALERTS.c.raised_at.desc(), ALERTS.c.alert_id.desc()).limit(limit))).all()
@@ -86,7 +140,7 @@ async def list_alerts(tx: Transaction, filters: Fields, *, before: tuple[datetim
 
 async def list_tasks(tx: Transaction, filters: Fields, *, after: tuple[int, datetime, str] | None, limit: int) -> Rows:
     """Highest priority first, then what is due first. Not those of which only the outcome came yet."""
-    query = _filtered(sa.select(TASKS), TASKS, filters).where(TASKS.c.opened_at.is_not(None))
+    query = _filtered(tx, TASKS, filters).where(TASKS.c.opened_at.is_not(None))
     if after:
         # From outside: it may be more than the column's type holds.
         priority = sa.literal(after[0], sa.BigInteger())
@@ -100,5 +154,7 @@ async def find_task(tx: Transaction, task_id: str) -> sa.Row[Any] | None:
     return (await tx.execute(sa.select(TASKS).where(TASKS.c.task_id == task_id, TASKS.c.opened_at.is_not(None)))).one_or_none()
 
 
-def _filtered(query: sa.Select[Any], table: sa.Table, filters: Fields) -> sa.Select[Any]:
-    return query.where(*(table.c[name] == value for name, value in filters.items() if value is not None))
+def _filtered(tx: Transaction, table: sa.Table, filters: Fields) -> sa.Select[Any]:
+    """A list of values lets each of them through."""
+    given = {name: value for name, value in filters.items() if value is not None}
+    return sa.select(table).where(*(among(tx, table.c[name], value) if isinstance(value, list) else table.c[name] == value for name, value in given.items()))

@@ -13,7 +13,7 @@ from shared.contracts.retention import DecisionMade, OutcomeResult
 from shared.contracts.segmentation import AlertKind, AlertRaised, RfmScored
 
 Severity = Literal["warning", "urgent"]
-TaskStatus = Literal["open", "done"]
+TaskStatus = Literal["open", "done", "cancelled"]
 
 
 class Behaviour(BaseModel):
@@ -65,22 +65,50 @@ class Contacts(BaseModel):
     tasks: list[Contact] = Field(description="The latest 50, newest first")
 
 
+class ContactPoint(BaseModel):
+    kind: str
+    value: str
+    verified: bool = False
+
+
+class Numbers(BaseModel):
+    """Of one subscription."""
+
+    subscription_id: str
+    msisdn: str | None
+    imsi: str | None
+    imei: str | None
+
+
+class Personal(BaseModel):
+    """Who the customer is, masked (86138****8000). The gateway keeps none of it: it is asked from the customer service."""
+
+    customer_id: str
+    name: str | None
+    document: str | None
+    birth_date: str | None
+    contact_points: list[ContactPoint] | None
+    subscriptions: list[Numbers]
+
+
 class Freshness(BaseModel):
-    updated_at: datetime | None = Field(description="When the block changed last; null: never")
-    source: str = Field(description="The service whose events make it")
+    updated_at: datetime | None = Field(description="When the block changed last, or was asked for; null: never")
+    source: str = Field(description="The service whose events make it, or that was asked")
+    reason: str | None = Field(default=None, description="Why there is nothing")
 
 
 class CustomerView(BaseModel):
-    """The whole story of one customer. Every block is there; one that no event has filled yet is null or empty."""
+    """The whole story of one customer. Every chosen block is there; one that no event has filled yet is null or empty."""
 
-    customer_id: str
+    customer_id: str = Field(description="Of who carries on, when it was asked by the id of one who was merged")
     sequence: int = Field(description="Of the last activity applied")
-    profile: Profile | None
-    behaviour: Behaviour
-    timeline: list[TimelineEntry] = Field(description="The latest 50 facts, newest first")
-    segment: Segment | None
-    alerts: list[AlertRaised] = Field(description="The latest 50, newest first")
-    contacts: Contacts
+    profile: Profile | None = Field(default=None, description="What is personal of it is in `personal`")
+    behaviour: Behaviour = Behaviour(months={})
+    timeline: list[TimelineEntry] = Field(default=[], description="The latest 50 facts, newest first")
+    segment: Segment | None = None
+    alerts: list[AlertRaised] = Field(default=[], description="The latest 50, newest first, whichever id they were raised about")
+    contacts: Contacts = Contacts(decisions=[], tasks=[])
+    personal: Personal | None = Field(default=None, description="Null while the customer service does not answer: `freshness` says so")
     freshness: dict[str, Freshness] = Field(description="Per block")
 
 
@@ -97,6 +125,7 @@ class Alert(BaseModel):
     reason: str
     evidence: dict[str, Any]
     caused_by: str = Field(description="Id of the event that showed it")
+    stale_feeds: list[str] = Field(description="`topic:source` of what it lives on and was not healthy when it was raised")
 
 
 class Alerts(BaseModel):
@@ -139,6 +168,46 @@ class OutcomeReport(BaseModel):
 
 class RecutRequest(BaseModel):
     as_of: date | None = Field(default=None, description="The day recency is counted to; nothing: today")
+
+
+class MergeRequest(BaseModel):
+    customers: tuple[Id, Id] = Field(description="In any order: who was registered first carries on")
+    reason: str
+
+
+class Reason(BaseModel):
+    reason: str
+
+
+class ReviewDecision(BaseModel):
+    decision: Literal["merge", "different"]
+    note: Text = ""
+
+
+class BlockRequest(BaseModel):
+    kind: Literal["document", "contact", "name", "imei"]
+    value: str
+    note: Text = ""
+
+
+class CaseProgress(BaseModel):
+    stage: Literal["analysis", "resolution", "feedback"]
+    agent: Id = Field(description="Who has it from now on")
+    note: Text = ""
+
+
+class NewProspect(BaseModel):
+    source: str = Field(description="Where they come from, e.g. `website`, `shop-12`, `referral`")
+    interest: str | None = Field(default=None, description="In what, e.g. a plan")
+    agent: Id | None = None
+    name: str | None = None
+    document: Id | None = Field(default=None, description="Kind and number, e.g. `id_card:3301...`")
+    contact_point: ContactPoint | None = None
+
+
+class StageChange(BaseModel):
+    stage: Literal["new", "contacted", "qualified", "offered", "lost"]
+    agent: Id | None = None
 
 
 class Verdict(BaseModel):

@@ -19,6 +19,9 @@ VIEWS = sa.Table(
     sa.Column("customer_id", sa.Text, primary_key=True),
     sa.Column("last_sequence", sa.BigInteger, nullable=False, comment="of the last activity applied"),
     sa.Column("version", sa.BigInteger, nullable=False, comment="+1 with every change"),
+    sa.Column("reset_sequence", sa.BigInteger, nullable=False, server_default="0", comment="of the activity that last told the customer anew"),
+    sa.Column("merged_into", sa.Text, index=True, comment="who carries on for this customer: an alias, until an un-merge"),
+    sa.Column("erased_at", Instant),
     *(sa.Column(name, sa.Text) for name in BLOCKS),
     *(sa.Column(f"{name}_at", Instant) for name in BLOCKS),
 )
@@ -27,7 +30,7 @@ VIEWS = sa.Table(
 LOOKUPS = sa.Table(
     "lookups",
     METADATA,
-    sa.Column("identifier", sa.Text, primary_key=True, comment="as in a subject: msisdn:…, account:…"),
+    sa.Column("identifier", sa.Text, primary_key=True, comment="account:…, or msisdn:, imsi:, document: and a keyed hash"),
     sa.Column("customer_id", sa.Text, primary_key=True, index=True),
     sa.Column("since", Instant, nullable=False),
 )
@@ -43,6 +46,7 @@ ALERTS = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("evidence", Json, nullable=False),
     sa.Column("caused_by", sa.Text, nullable=False),
+    sa.Column("stale_feeds", Json, nullable=False, server_default="[]", comment="that it was raised on"),
     sa.Index("ix_alerts_raised_at_alert_id", "raised_at", "alert_id"),
     sa.Index("ix_alerts_customer_id_raised_at", "customer_id", "raised_at"),
 )
@@ -62,7 +66,7 @@ TASKS = sa.Table(
     sa.Column("due_at", Instant),
     sa.Column("reason", sa.Text),
     sa.Column("script", sa.Text),
-    sa.Column("status", sa.Text, nullable=False, comment="open, done"),
+    sa.Column("status", sa.Text, nullable=False, comment="open, done, cancelled"),
     sa.Column("outcome", Json),
     sa.Index("ix_tasks_status_priority", "status", "priority"),
 )

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from services.gateway import repository
-from services.gateway.view import apply, claims
+from services.gateway.view import apply
 from shared import clock
 from shared.contracts.envelope import Payload
-from shared.contracts.retention import OutcomeRecorded, TaskOpened
+from shared.contracts.retention import OutcomeRecorded, TaskCancelled, TaskOpened
 from shared.contracts.segmentation import AlertRaised
 from shared.database import Transaction
-from shared.errors import BadCursor, NotFound
-from shared.web import decode_cursor, encode_cursor
+from shared.errors import Gone, NotFound
+from shared.web import decode_cursor, encode_cursor, moment_of
 from shared.worker import Batch, Delivery
 
 Document = dict[str, Any]
@@ -25,43 +24,61 @@ Page = tuple[Sequence[sa.Row[Any]], str | None]
 
 async def keep(batch: Batch, deliveries: Sequence[Delivery]) -> None:
     """Bring the read model up to date. All topics in one call, so that each customer's row is written once."""
-    views = await repository.lock_views(batch.tx, {_customer_id(one) for one in deliveries})
+    tx = batch.tx
+    views = await repository.lock_views(tx, {_customer_id(one) for one in deliveries})
     for one in deliveries:
         apply(views[_customer_id(one)], one.event, replayed=one.replayed)
     changed = [view for view in views.values() if view.changed]
-    await repository.save_views(batch.tx, changed, clock.wall())
-    profiles = {view.customer_id: view.changed["profile"] for view in changed if "profile" in view.changed}
-    await repository.replace_lookups(batch.tx, {customer_id: claims(profile) for customer_id, profile in profiles.items()})
-    await repository.insert_alerts(batch.tx, {one.event.data.alert_id: _alert_row(one) for one in _of(deliveries, AlertRaised)})
-    await repository.open_tasks(batch.tx, {one.event.data.task_id: _task_row(one) for one in _of(deliveries, TaskOpened)})
-    await repository.finish_tasks(batch.tx, {one.event.data.task_id: _outcome_row(one) for one in _of(deliveries, OutcomeRecorded)})
+    await repository.save_views(tx, changed, clock.wall())
+    await repository.replace_lookups(tx, {view.customer_id: view.claims for view in changed if view.claims is not None})
+    await repository.insert_alerts(tx, {one.event.data.alert_id: _alert_row(one) for one in _of(deliveries, AlertRaised)})
+    await repository.open_tasks(tx, {one.event.data.task_id: _task_row(one) for one in _of(deliveries, TaskOpened)})
+    await repository.cancel_tasks(tx, {one.event.data.task_id: _cancelled_row(one) for one in _of(deliveries, TaskCancelled)})
+    await repository.finish_tasks(tx, {one.event.data.task_id: _outcome_row(one) for one in _of(deliveries, OutcomeRecorded)})
+    await repository.drop_lists(tx, [view.customer_id for view in views.values() if view.erased_at])
 
 
-async def view(tx: Transaction, customer_id: str) -> sa.Row[Any]:
-    row = await repository.find_view(tx, customer_id)
-    if row is None:
-        raise NotFound(f"no customer {customer_id}")
-    return row
+async def view(tx: Transaction, customer_id: str) -> repository.Rows:
+    """The row of the customer, or of who carries on for them, then those of the ids merged into that one. Raises NotFound, Gone."""
+    return await _whole(tx, await repository.find_views(tx, customer_id), f"no customer {customer_id}")
 
 
-async def view_of_owner(tx: Transaction, identifier: str) -> sa.Row[Any]:
-    row = await repository.find_owned_view(tx, identifier)
-    if row is None:
-        raise NotFound(f"nobody owns {identifier} now")
-    return row
+async def view_of_owner(tx: Transaction, identifier: str) -> repository.Rows:
+    return await _whole(tx, await repository.find_owned_views(tx, identifier), f"nobody owns this {identifier.partition(':')[0]} now")
+
+
+async def _whole(tx: Transaction, rows: repository.Rows, missing: str) -> repository.Rows:
+    first = next((row for row in rows if row.customer_id == row.asked), None)
+    if first is not None and first.merged_into:
+        survivor_id = await repository.find_survivor(tx, first.customer_id)
+        rows = await repository.find_views(tx, survivor_id) if survivor_id else ()
+        first = next((row for row in rows if row.customer_id == survivor_id), None)
+    if first is None:
+        raise NotFound(missing)
+    if first.erased_at:
+        raise Gone(f"{first.customer_id} was erased", erased_at=first.erased_at)
+    return [first, *(await repository.find_members(tx, first.customer_id) if len(rows) > 1 else ())]
+
+
+async def _all_ids(tx: Transaction, filters: Document) -> Document:
+    """One customer's list is that of all their ids."""
+    if filters["customer_id"] is None:
+        return filters
+    survivor_id = await repository.find_survivor(tx, filters["customer_id"]) or filters["customer_id"]
+    return filters | {"customer_id": [survivor_id, *(row.customer_id for row in await repository.find_members(tx, survivor_id))]}
 
 
 async def alerts(tx: Transaction, filters: Document, *, limit: int, cursor: str | None) -> Page:
     position = decode_cursor(cursor, str, str)
-    before = (_moment(position[0]), position[1]) if position else None
-    rows = await repository.list_alerts(tx, filters, before=before, limit=limit)
+    before = (moment_of(position[0]), position[1]) if position else None
+    rows = await repository.list_alerts(tx, await _all_ids(tx, filters), before=before, limit=limit)
     return rows, encode_cursor(rows[-1].raised_at, rows[-1].alert_id) if len(rows) == limit else None
 
 
 async def tasks(tx: Transaction, filters: Document, *, limit: int, cursor: str | None) -> Page:
     position = decode_cursor(cursor, int, str, str)
-    after = (position[0], _moment(position[1]), position[2]) if position else None
-    rows = await repository.list_tasks(tx, filters, after=after, limit=limit)
+    after = (position[0], moment_of(position[1]), position[2]) if position else None
+    rows = await repository.list_tasks(tx, await _all_ids(tx, filters), after=after, limit=limit)
     return rows, encode_cursor(rows[-1].priority, rows[-1].due_at, rows[-1].task_id) if len(rows) == limit else None
 
 
@@ -70,16 +87,6 @@ async def task(tx: Transaction, task_id: str) -> sa.Row[Any]:
     if row is None:
         raise NotFound(f"no task {task_id}")
     return row
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise BadCursor from None
-    if moment.tzinfo is None:
-        raise BadCursor
-    return moment
 
 
 def _customer_id(one: Delivery) -> str:
@@ -98,6 +105,11 @@ def _alert_row(one: Delivery) -> Document:
 def _task_row(one: Delivery) -> Document:
     row: Document = one.event.data.model_dump(exclude={"decision_id"})
     return row | {"customer_id": _customer_id(one), "status": "open"}
+
+
+def _cancelled_row(one: Delivery) -> Document:
+    row: Document = one.event.data.model_dump(include={"task_id", "campaign_id", "alert_id", "offer_id"})
+    return row | {"customer_id": _customer_id(one), "status": "cancelled"}
 
 
 def _outcome_row(one: Delivery) -> Document:

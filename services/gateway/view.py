@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from operator import itemgetter
@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from shared.contracts.customer import Activity, Fact, Profile
+from shared.contracts.customer import Activity, Fact, Lookup, Profile
 from shared.contracts.envelope import Event, Payload
-from shared.contracts.retention import DecisionMade, OutcomeRecorded, TaskOpened
-from shared.contracts.segmentation import AlertRaised, RfmScored
+from shared.contracts.retention import DecisionMade, OutcomeRecorded, TaskCancelled, TaskOpened
+from shared.contracts.segmentation import AlertRaised, RfmDropped, RfmScored
 from shared.errors import InvalidEvent
+from shared.pii import ERASED, SEALED
 
 Document = dict[str, Any]
 
@@ -24,7 +25,8 @@ ALERTS_KEPT = 50
 CONTACTS_KEPT = 50
 # Of what is longer, the timeline shows no lists: fifty facts have to stay one answer.
 FACT_BYTES = 2_000
-BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+# Nothing of it says anything but who the customer is: `personal` has it, asked for and masked each time.
+PERSONAL_PARTS = frozenset({"lookups", "contact_points"})
 
 
 class Block(NamedTuple):
@@ -56,18 +58,38 @@ BLOCKS = {
 }
 
 
+RETOLD = ("profile", "behaviour", "timeline")
+"""The blocks that a customer told anew starts again with; the others are of other services, which tell nothing anew."""
+
+
 @dataclass(slots=True)
 class View:
-    """The blocks of one customer while a batch works on them; `stored` is the row, with the blocks as text."""
+    """The blocks of one customer while a batch works on them; `stored` is the row, with the blocks as text.
+
+    Of one who was merged, the blocks of the other services are kept: the one who carries on is shown with them.
+    """
 
     customer_id: str
     last_sequence: int = 0
+    reset_sequence: int = 0
+    merged_into: str | None = None
+    erased_at: datetime | None = None
     stored: Mapping[str, Any] = field(default_factory=dict)
     changed: dict[str, Any] = field(default_factory=dict)
+    claims: Sequence[Claim] | None = None
+    """What the customer owns now, when that was told."""
+
+    @property
+    def is_gone(self) -> bool:
+        return self.merged_into is not None or self.erased_at is not None
 
     def now(self, block: str) -> Any:
         """The document of a block as it stands."""
         return self.changed[block] if block in self.changed else orjson.loads(self.stored.get(block) or BLOCKS[block].nothing)
+
+    def forget(self, blocks: Iterable[str]) -> None:
+        self.changed |= {name: orjson.loads(BLOCKS[name].nothing) for name in blocks}
+        self.claims = ()
 
 
 class Claim(NamedTuple):
@@ -81,55 +103,72 @@ def apply(view: View, event: Event[Payload], *, replayed: bool) -> None:
     """What the event changes. Once: the same activity again changes nothing, nor does anything older than what is there."""
     if isinstance(event.data, Activity):
         _apply_activity(view, event, event.data, replayed=replayed)
-    else:
+    elif view.erased_at is None:
         _CHANGES[type(event.data)](view, event)
 
 
-def claims(profile: Document) -> list[Claim]:
-    """The accounts and numbers of a profile; not the numbers whose subscription ended. Each once, since the latest."""
-    found = [Claim(f"account:{account}", BEGINNING) for account in profile["accounts"]]
-    for one in profile["subscriptions"]:
-        if "msisdn" in one and "terminated_at" not in one:
-            since = datetime.fromisoformat(one["activated_at"]) if "activated_at" in one else BEGINNING
-            found.append(Claim(f"msisdn:{one['msisdn']}", since))
-    return list({claim.identifier: claim for claim in sorted(found)}.values())
-
-
-def answer(row: Any) -> bytes:
-    """The view as JSON, put together from the stored text of its blocks: nothing is parsed, nothing is written anew."""
-    parts = [f'{{"customer_id":{orjson.dumps(row.customer_id).decode()},"sequence":{row.last_sequence}']
-    parts += [f'"{name}":{getattr(row, name) or block.nothing}' for name, block in BLOCKS.items()]
-    parts.append(f'"freshness":{orjson.dumps(_freshness(row), option=orjson.OPT_UTC_Z).decode()}}}')
-    return ",".join(parts).encode()
-
-
-def _freshness(row: Any) -> Document:
-    return {name: {"updated_at": getattr(row, f"{name}_at"), "source": block.source} for name, block in BLOCKS.items()}
+def claims(lookups: Iterable[Lookup]) -> list[Claim]:
+    """Each identifier once, since the latest."""
+    found = sorted(Claim(one.identifier, one.since) for one in lookups)
+    return list({claim.identifier: claim for claim in found}.values())
 
 
 def _apply_activity(view: View, event: Event[Any], activity: Activity, *, replayed: bool) -> None:
     """An activity in its sequence is applied whole. An older one is a duplicate; but if a dead letter was published again,
-    its facts are new, and its months and profile older than those that came since."""
+    its facts are new, and its months and profile older than those that came since. What is older than a reset is void."""
     if event.sequence is None:
         raise InvalidEvent("an activity has a sequence")
-    if event.sequence > view.last_sequence:
-        view.last_sequence = event.sequence
-        if activity.profile is not None:
-            view.changed["profile"] = _document(activity.profile)
-        if activity.months:
-            months = sorted((view.now("behaviour")["months"] | activity.months).items(), reverse=True)
-            view.changed["behaviour"] = {"months": dict(months[:MONTHS_KEPT])}
-    elif not replayed:
+    is_next = event.sequence > view.last_sequence
+    if not is_next and (not replayed or event.sequence <= view.reset_sequence):
         return
-    facts = [*view.now("timeline"), *map(_entry, activity.facts)]
-    view.changed["timeline"] = _newest(facts, FACTS, kept=FACTS_KEPT)
+    if activity.resets:
+        if not is_next:
+            raise InvalidEvent("a reset can not be applied behind what was told after it: have the customer told again")
+        view.reset_sequence = event.sequence
+        _reset(view, activity, event.time)
+    view.last_sequence = max(view.last_sequence, event.sequence)
+    view.changed.setdefault("timeline", view.now("timeline"))
+    if view.is_gone:
+        return
+    if is_next:
+        _replace(view, activity)
+    view.changed["timeline"] = newest([*view.now("timeline"), *map(_entry, activity.facts)], FACTS, kept=FACTS_KEPT)
+
+
+def _reset(view: View, activity: Activity, at: datetime) -> None:
+    view.merged_into = activity.merged_into
+    view.erased_at = at if activity.erased else None
+    view.forget(BLOCKS if activity.erased else RETOLD)
+
+
+def _replace(view: View, activity: Activity) -> None:
+    if activity.profile is not None:
+        profile = _document(activity.profile)
+        view.changed["profile"] = _bare({name: value for name, value in profile.items() if name not in PERSONAL_PARTS})
+        view.claims = claims(activity.profile.lookups)
+    if activity.months:
+        months = sorted((view.now("behaviour")["months"] | activity.months).items(), reverse=True)
+        view.changed["behaviour"] = {"months": dict(months[:MONTHS_KEPT])}
+
+
+def _bare(value: Any) -> Any:
+    """Without what is sealed: a copy of it here could be forgotten by nobody."""
+    if isinstance(value, dict):
+        return {name: _bare(one) for name, one in value.items() if not _is_sealed(one)}
+    if isinstance(value, list):
+        return [_bare(one) for one in value if not _is_sealed(one)]
+    return value
+
+
+def _is_sealed(value: Any) -> bool:
+    return isinstance(value, str) and (value.startswith(SEALED) or value == ERASED)
 
 
 def _entry(fact: Fact) -> Document:
-    entry = {"type": fact.type, "occurred_at": _text(fact.occurred_at), "source": fact.source, "id": fact.id, "data": fact.data}
-    if len(orjson.dumps(fact.data)) > FACT_BYTES:
-        entry["data"] = {name: value for name, value in fact.data.items() if not isinstance(value, list | dict)}
-    return entry
+    data = _bare(fact.data)
+    if len(orjson.dumps(data)) > FACT_BYTES:
+        data = {name: value for name, value in data.items() if not isinstance(value, list | dict)}
+    return {"type": fact.type, "occurred_at": _text(fact.occurred_at), "source": fact.source, "id": fact.id, "data": data}
 
 
 def _on_rfm_scored(view: View, event: Event[RfmScored]) -> None:
@@ -138,15 +177,21 @@ def _on_rfm_scored(view: View, event: Event[RfmScored]) -> None:
         view.changed["segment"] = _document(event.data) | {"scored_at": scored_at}
 
 
+def _on_rfm_dropped(view: View, event: Event[RfmDropped]) -> None:
+    held = view.now("segment")
+    if held is not None and held["scored_at"] <= _text(event.time):
+        view.changed["segment"] = None
+
+
 def _on_alert_raised(view: View, event: Event[AlertRaised]) -> None:
     raised = _document(event.data) | {"raised_at": _text(event.data.raised_at)}
-    view.changed["alerts"] = _newest([*view.now("alerts"), raised], ALERTS, kept=ALERTS_KEPT)
+    view.changed["alerts"] = newest([*view.now("alerts"), raised], ALERTS, kept=ALERTS_KEPT)
 
 
 def _on_decision_made(view: View, event: Event[DecisionMade]) -> None:
     contacts = view.now("contacts")
     decided = _document(event.data) | {"decided_at": _text(event.data.decided_at)}
-    decisions = _newest([*contacts["decisions"], decided], DECISIONS, kept=CONTACTS_KEPT)
+    decisions = newest([*contacts["decisions"], decided], DECISIONS, kept=CONTACTS_KEPT)
     view.changed["contacts"] = contacts | {"decisions": decisions}
 
 
@@ -162,15 +207,24 @@ def _on_outcome_recorded(view: View, event: Event[OutcomeRecorded]) -> None:
     _merge_task(view, {"opened_at": said["recorded_at"]}, about | {"status": "done", "outcome": said})
 
 
+def _on_task_cancelled(view: View, event: Event[TaskCancelled]) -> None:
+    """One that has its outcome stays done: the agent was on the phone."""
+    if any(task["task_id"] == event.data.task_id and task["status"] == "done" for task in view.now("contacts")["tasks"]):
+        return
+    said = _document(event.data) | {"cancelled_at": _text(event.data.cancelled_at)}
+    about = {name: said.pop(name) for name in ("task_id", "campaign_id", "alert_id", "offer_id")}
+    _merge_task(view, {"opened_at": said["cancelled_at"], "outcome": None}, about | {"status": "cancelled", "cancelled": said})
+
+
 def _merge_task(view: View, unless_known: Document, known: Document) -> None:
     """A task and its outcome come by two topics: either may be first."""
     contacts = view.now("contacts")
     held: Document = next((task for task in contacts["tasks"] if task["task_id"] == known["task_id"]), {})
     tasks = [*contacts["tasks"], unless_known | held | known]
-    view.changed["contacts"] = contacts | {"tasks": _newest(tasks, TASKS, kept=CONTACTS_KEPT)}
+    view.changed["contacts"] = contacts | {"tasks": newest(tasks, TASKS, kept=CONTACTS_KEPT)}
 
 
-def _newest(entries: Iterable[Document], order: Order, *, kept: int) -> list[Document]:
+def newest(entries: Iterable[Document], order: Order, *, kept: int) -> list[Document]:
     """The `kept` newest, newest first. Of those with the same name the last one stands."""
     unique = {order.name(entry): entry for entry in entries}
     return sorted(unique.values(), key=order.key, reverse=True)[:kept]
@@ -187,8 +241,10 @@ def _text(moment: datetime) -> str:
 
 _CHANGES: dict[type[Payload], Callable[[View, Event[Any]], None]] = {
     RfmScored: _on_rfm_scored,
+    RfmDropped: _on_rfm_dropped,
     AlertRaised: _on_alert_raised,
     DecisionMade: _on_decision_made,
     TaskOpened: _on_task_opened,
+    TaskCancelled: _on_task_cancelled,
     OutcomeRecorded: _on_outcome_recorded,
 }

@@ -5,7 +5,7 @@ What a contact needs (a profile, a live subscription, consent, a time zone, an o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -27,7 +27,8 @@ class Situation:
     """All that a decision looks at.
 
     `contacts` counts the customer's tasks, of all campaigns, that are open or were done within the campaign's cap days.
-    `assigned` is the arm of an earlier exposure. `zone` is None when the customer's zone is none.
+    `assigned` is the arm of an earlier exposure. `zone` is None when the customer's zone is none. `members` are the ids that
+    were merged into this one: their contacts and arms count as the customer's own.
     """
 
     now: datetime
@@ -40,6 +41,7 @@ class Situation:
     open_tasks: int
     offer: Offer | None
     zone: ZoneInfo | None
+    members: Collection[str] = ()
 
     @property
     def bucket(self) -> float:
@@ -64,6 +66,12 @@ def known_customer(s: Situation) -> Check:
     return s.customer.known and s.waited <= LONGEST_WAIT, f"profile of activity {s.customer.profile_sequence}; {waited}"
 
 
+def not_merged_or_erased(s: Situation) -> Check:
+    if s.customer.merged_into:
+        return False, f"is {s.customer.merged_into} now"
+    return not s.customer.erased, "erased" if s.customer.erased else "neither"
+
+
 def live_subscription(s: Situation) -> Check:
     return s.customer.live_subscriptions > 0, f"{s.customer.live_subscriptions} live"
 
@@ -79,7 +87,7 @@ def do_not_contact(s: Situation) -> Check:
 
 def consent(s: Situation) -> Check:
     granted = s.customer.consents.get(s.campaign.channel)
-    return granted is True, f"consent to {s.campaign.channel}: {_said(granted)}"
+    return granted is True, f"consent to marketing by {s.campaign.channel}: {_said(granted)}"
 
 
 def timezone(s: Situation) -> Check:
@@ -97,7 +105,7 @@ def offer(s: Situation) -> Check:
 
 
 def global_hold_out(s: Situation) -> Check:
-    drawn = global_bucket(s.customer.customer_id)
+    drawn = min(global_bucket(one) for one in (s.customer.customer_id, *s.members))
     return drawn >= GLOBAL_SHARE, f"bucket {drawn:.4f}, hold-out share {GLOBAL_SHARE:.2f}"
 
 
@@ -124,6 +132,7 @@ def _said(value: bool | None) -> str:
 
 GATES: tuple[Callable[[Situation], Check], ...] = (
     known_customer,
+    not_merged_or_erased,
     live_subscription,
     not_visitor_or_employer_paid,
     do_not_contact,

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from shared.contracts.customer import Activity, Profile
+from shared.contracts.orders import Consent
+from shared.errors import InvalidEvent
 
 
 @dataclass(frozen=True, slots=True)
 class Contactable:
-    """`last_sequence` is of the last activity applied, `profile_sequence` of the one that brought the profile; 0: none yet.
+    """`last_sequence` is of the last activity applied, `profile_sequence` of the one that brought the profile, `reset_sequence`
+    of the last that reset; 0: none yet. `consents` are those to marketing, by channel.
 
     None stands for what was never reported.
     """
@@ -18,6 +21,9 @@ class Contactable:
     customer_id: str
     last_sequence: int = 0
     profile_sequence: int = 0
+    reset_sequence: int = 0
+    merged_into: str | None = None
+    erased: bool = False
     do_not_contact: bool | None = None
     visitor: bool | None = None
     employer_paid: bool | None = None
@@ -27,16 +33,30 @@ class Contactable:
     payment_types: Sequence[str] = ()
 
     @property
+    def is_gone(self) -> bool:
+        return self.erased or self.merged_into is not None
+
+    @property
     def known(self) -> bool:
-        return self.profile_sequence > 0
+        """Whether there is enough to decide by. Of who is gone nothing more will come: warnings about them do not wait."""
+        return self.profile_sequence > 0 or self.is_gone
 
 
 def hear(held: Contactable, sequence: int, activity: Activity) -> Contactable:
-    """After an activity, in or out of sequence: a profile is only ever replaced by a later one."""
+    """After an activity, in or out of sequence: a profile is only ever replaced by a later one. What is told of who is gone
+    says nothing, until a reset brings them back."""
+    if activity.resets:
+        held = _reset(held, sequence, activity)
     heard = replace(held, last_sequence=max(held.last_sequence, sequence))
-    if activity.profile is None or sequence <= held.profile_sequence:
+    if held.is_gone or activity.profile is None or sequence <= held.profile_sequence:
         return heard
     return _with_profile(heard, sequence, activity.profile)
+
+
+def _reset(held: Contactable, sequence: int, activity: Activity) -> Contactable:
+    if sequence <= held.last_sequence:
+        raise InvalidEvent("a reset can not be applied behind what was told after it: have the customer told again")
+    return Contactable(held.customer_id, reset_sequence=sequence, merged_into=activity.merged_into, erased=activity.erased)
 
 
 def _with_profile(held: Contactable, sequence: int, profile: Profile) -> Contactable:
@@ -48,7 +68,16 @@ def _with_profile(held: Contactable, sequence: int, profile: Profile) -> Contact
         visitor=profile.visitor,
         employer_paid=profile.employer_paid,
         timezone=profile.timezone,
-        consents={one.channel: one.granted for one in profile.consents or ()},
+        consents=_to_marketing(profile.consents or ()),
         live_subscriptions=len(live),
         payment_types=sorted({one.payment_type for one in live if one.payment_type}),
     )
+
+
+def _to_marketing(consents: Iterable[Consent]) -> dict[str, bool]:
+    """By channel. Given for one reason and refused for another is refused."""
+    granted: dict[str, bool] = {}
+    for one in consents:
+        if one.purpose == "marketing":
+            granted[one.channel] = granted.get(one.channel, True) and one.granted
+    return granted

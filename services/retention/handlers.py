@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from services.retention import use_cases
 from services.retention.settings import load
+from services.retention.use_cases.taking_in import take_in
 from shared.contracts.customer import Activity
 from shared.contracts.segmentation import AlertRaised
 from shared.worker import Batch, Delivery, Handlers
@@ -12,7 +12,7 @@ DEFAULT_ZONE = load().timezone
 
 
 async def on_activity_or_alert(batch: Batch, deliveries: list[Delivery]) -> None:
-    await use_cases.take_in(batch.tx, deliveries, default_zone=DEFAULT_ZONE)
+    await take_in(batch.tx, deliveries, default_zone=DEFAULT_ZONE)
 
 
 # One handler for both: it locks the customers of a batch once, in order.

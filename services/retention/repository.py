@@ -14,6 +14,7 @@ from services.retention.calling_hours import CallingHours
 from services.retention.campaign import Campaign, Offer, State
 from services.retention.contactable import Contactable
 from services.retention.hold_out import Arm
+from services.retention.open_tasks import OpenTask
 from services.retention.tables import ASSIGNMENTS, CAMPAIGNS, COMPLAINTS, CONTACTABLES, DECISIONS, OFFERS, OUTCOMES, TASKS, WAITING
 from shared.database import Transaction, among, insert_rows
 
@@ -32,6 +33,44 @@ async def save_contactables(tx: Transaction, heard: Iterable[Contactable]) -> No
     rows = [asdict(one) for one in sorted(heard, key=lambda one: one.customer_id)]
     columns = (one.name for one in fields(Contactable) if one.name != "customer_id")
     await insert_rows(tx, CONTACTABLES, rows, key=("customer_id",), merge=dict.fromkeys(columns, "replace"))
+
+
+async def members(tx: Transaction, customer_ids: Collection[str]) -> dict[str, list[str]]:
+    """By customer, the ids that were merged into them, over however many merges. Who has none is not there.
+
+    Step by step, here and below: a recursive query is planned as if it found half of the table.
+    """
+    into = {one: {one} for one in customer_ids}
+    step = set(into)
+    while step:
+        query = sa.select(CONTACTABLES.c.customer_id, CONTACTABLES.c.merged_into).where(among(tx, CONTACTABLES.c.merged_into, sorted(step)))
+        step = set()
+        for row in await tx.execute(query):
+            news = into[row.merged_into] - into.setdefault(row.customer_id, set())
+            if news:
+                into[row.customer_id] |= news
+                step.add(row.customer_id)
+    found: dict[str, list[str]] = defaultdict(list)
+    for member in sorted(into):
+        for survivor in into[member] - {member}:
+            found[survivor].append(member)
+    return dict(found)
+
+
+async def survivors(tx: Transaction, customer_ids: Collection[str]) -> list[str]:
+    """Who these customers are by now, over however many merges; nobody while the merges heard of go round in a circle."""
+    step, seen, found = set(customer_ids), set[str](), set[str]()
+    while step:
+        rows = (await tx.execute(sa.select(CONTACTABLES).where(among(tx, CONTACTABLES.c.customer_id, sorted(step))))).all()
+        seen |= step
+        found |= {row.customer_id for row in rows if row.merged_into is None}
+        step = {row.merged_into for row in rows if row.merged_into is not None} - seen
+    return sorted(found)
+
+
+async def forget_complaints(tx: Transaction, customer_ids: Collection[str]) -> None:
+    if customer_ids:
+        await tx.execute(COMPLAINTS.delete().where(among(tx, COMPLAINTS.c.customer_id, customer_ids)))
 
 
 async def save_complaints(tx: Transaction, moments: Mapping[tuple[str, str], datetime], *, column: str) -> None:
@@ -57,8 +96,9 @@ async def take_waiting(tx: Transaction, customer_ids: Collection[str]) -> Sequen
     return (await tx.execute(WAITING.delete().where(among(tx, WAITING.c.customer_id, customer_ids)).returning(*WAITING.c))).all()
 
 
-async def waiting_of(tx: Transaction, customer_id: str) -> Sequence[sa.Row[Any]]:
-    return (await tx.execute(sa.select(WAITING).where(WAITING.c.customer_id == customer_id).order_by(WAITING.c.waits_since))).all()
+async def waiting_of(tx: Transaction, customer_ids: Collection[str], *, limit: int) -> Sequence[sa.Row[Any]]:
+    query = sa.select(WAITING).where(among(tx, WAITING.c.customer_id, customer_ids)).order_by(WAITING.c.waits_since)
+    return (await tx.execute(query.limit(limit))).all()
 
 
 async def lock_campaigns(tx: Transaction) -> list[Campaign]:
@@ -129,6 +169,29 @@ async def open_tasks(tx: Transaction) -> dict[str, int]:
     return {row[0]: row[1] for row in await tx.execute(query)}
 
 
+async def open_tasks_of(tx: Transaction, customer_ids: Collection[str]) -> list[OpenTask]:
+    if not customer_ids:
+        return []
+    columns = (TASKS.c[name] for name in OpenTask._fields)
+    query = sa.select(*columns).where(among(tx, TASKS.c.customer_id, customer_ids), TASKS.c.status == "open")
+    return [OpenTask(*row) for row in await tx.execute(query.order_by(TASKS.c.task_id))]
+
+
+async def cancel_tasks(tx: Transaction, task_ids: Collection[str]) -> Sequence[sa.Row[Any]]:
+    """Those of them that were still open: an outcome may come at the same moment."""
+    if not task_ids:
+        return []
+    mine = sa.and_(among(tx, TASKS.c.task_id, task_ids), TASKS.c.status == "open")
+    return (await tx.execute(sa.update(TASKS).where(mine).values(status="cancelled").returning(*TASKS.c))).all()
+
+
+async def blank_notes(tx: Transaction, customer_ids: Collection[str]) -> None:
+    """What agents wrote about these customers."""
+    if customer_ids:
+        theirs = sa.select(TASKS.c.task_id).where(among(tx, TASKS.c.customer_id, customer_ids))
+        await tx.execute(sa.update(OUTCOMES).where(OUTCOMES.c.task_id.in_(theirs)).values(note=""))
+
+
 async def insert_decisions(tx: Transaction, *, decisions: Sequence[Row], assignments: Sequence[Row], tasks: Sequence[Row]) -> None:
     """An assignment that stands already stays: it is of the first exposure."""
     await insert_rows(tx, DECISIONS, decisions)
@@ -136,13 +199,13 @@ async def insert_decisions(tx: Transaction, *, decisions: Sequence[Row], assignm
     await insert_rows(tx, TASKS, tasks)
 
 
-async def decisions_of(tx: Transaction, customer_id: str, *, limit: int) -> Sequence[sa.Row[Any]]:
-    query = sa.select(DECISIONS).where(DECISIONS.c.customer_id == customer_id)
+async def decisions_of(tx: Transaction, customer_ids: Collection[str], *, limit: int) -> Sequence[sa.Row[Any]]:
+    query = sa.select(DECISIONS).where(among(tx, DECISIONS.c.customer_id, customer_ids))
     return (await tx.execute(query.order_by(DECISIONS.c.decided_at.desc(), DECISIONS.c.decision_id).limit(limit))).all()
 
 
-async def is_known(tx: Transaction, customer_id: str) -> bool:
-    return await tx.scalar(sa.select(sa.literal(True)).where(CONTACTABLES.c.customer_id == customer_id)) is not None
+async def find_contactable(tx: Transaction, customer_id: str) -> sa.Row[Any] | None:
+    return (await tx.execute(sa.select(CONTACTABLES).where(CONTACTABLES.c.customer_id == customer_id))).one_or_none()
 
 
 async def list_tasks(tx: Transaction, *, status: str | None, after: tuple[int, datetime, str] | None, limit: int) -> Sequence[sa.Row[Any]]:

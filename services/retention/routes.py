@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query
 
-from services.retention import repository, use_cases
+from services.retention import repository
 from services.retention.schemas import (
     CampaignDetail,
     Campaigns,
@@ -21,6 +21,7 @@ from services.retention.schemas import (
     TaskView,
 )
 from services.retention.tables import IDEMPOTENCY_KEYS
+from services.retention.use_cases import views
 from shared.errors import BadCursor
 from shared.web import IdempotencyKey, InTransaction, Reading, decode_cursor, encode_cursor, once
 
@@ -32,11 +33,11 @@ TextId = Annotated[str, Path(max_length=128, pattern=r"^[^\x00-\x1f]+$")]
 @ROUTER.get("/tasks", operation_id="list_tasks", summary="The work list: the highest priority first, of those what is due first")
 async def list_tasks(
     connection: Reading,
-    status: Literal["open", "done"] | None = None,
+    status: Literal["open", "done", "cancelled"] | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=1000)] = None,
 ) -> Tasks:
-    found = await use_cases.tasks(connection, status=status, after=_position(cursor), limit=limit)
+    found = await views.tasks(connection, status=status, after=_position(cursor), limit=limit)
     items = [TaskView.model_validate(one) for one in found]
     last = items[-1] if len(items) == limit else None
     return Tasks(items=items, next_cursor=encode_cursor(last.priority, last.due_at.isoformat(), last.task_id) if last else None)
@@ -44,7 +45,7 @@ async def list_tasks(
 
 @ROUTER.get("/tasks/{task_id}", operation_id="get_task", summary="One task, and what came of it")
 async def get_task(connection: Reading, task_id: TextId) -> TaskView:
-    return TaskView.model_validate(await use_cases.task(connection, task_id))
+    return TaskView.model_validate(await views.task(connection, task_id))
 
 
 @ROUTER.post("/tasks/{task_id}/outcome", operation_id="record_outcome", summary="Report what came of a task: it is done then")
@@ -52,10 +53,12 @@ async def record_outcome(tx: InTransaction, key: IdempotencyKey, task_id: TextId
     reported = body.model_dump()
 
     async def act() -> Any:
-        outcome = await use_cases.record_outcome(tx, task_id, reported)
-        return OutcomeView.model_validate(outcome).model_dump(mode="json")
+        outcome = await views.record_outcome(tx, task_id, reported)
+        return OutcomeView.model_validate(outcome).model_dump(mode="json", exclude={"note"})
 
-    return OutcomeView.model_validate(await once(tx, IDEMPOTENCY_KEYS, key=key, request={"task_id": task_id, **reported}, act=act))
+    # The kept answer goes without the note: what is written about a person is stored in one place only.
+    answered = await once(tx, IDEMPOTENCY_KEYS, key=key, request={"task_id": task_id, **reported}, act=act)
+    return OutcomeView.model_validate(answered | {"note": body.note})
 
 
 @ROUTER.get("/campaigns", operation_id="list_campaigns", summary="All campaigns")
@@ -65,27 +68,27 @@ async def list_campaigns(connection: Reading) -> Campaigns:
 
 @ROUTER.get("/campaigns/{campaign_id}", operation_id="get_campaign", summary="One campaign, with counts per arm, verdict, gate and outcome")
 async def get_campaign(connection: Reading, campaign_id: TextId) -> CampaignDetail:
-    return CampaignDetail.model_validate(await use_cases.campaign(connection, campaign_id))
+    return CampaignDetail.model_validate(await views.campaign(connection, campaign_id))
 
 
 @ROUTER.post("/campaigns/{campaign_id}/pause", operation_id="pause_campaign", summary="Contact nobody from now on; open tasks stay open")
 async def pause_campaign(tx: InTransaction, campaign_id: TextId) -> CampaignDetail:
-    return CampaignDetail.model_validate(await use_cases.set_state(tx, campaign_id, "paused"))
+    return CampaignDetail.model_validate(await views.set_state(tx, campaign_id, "paused"))
 
 
 @ROUTER.post("/campaigns/{campaign_id}/resume", operation_id="resume_campaign", summary="Contact again; what was refused meanwhile stays refused")
 async def resume_campaign(tx: InTransaction, campaign_id: TextId) -> CampaignDetail:
-    return CampaignDetail.model_validate(await use_cases.set_state(tx, campaign_id, "running"))
+    return CampaignDetail.model_validate(await views.set_state(tx, campaign_id, "running"))
 
 
 @ROUTER.get("/customers/{customer_id}/decisions", operation_id="list_decisions", summary="Why this customer was contacted, or was not")
 async def list_decisions(connection: Reading, customer_id: TextId) -> CustomerDecisions:
-    return CustomerDecisions.model_validate(await use_cases.decisions(connection, customer_id))
+    return CustomerDecisions.model_validate(await views.decisions(connection, customer_id))
 
 
 @ROUTER.get("/offers", operation_id="list_offers", summary="The offer catalogue")
 async def list_offers(connection: Reading) -> Offers:
-    return Offers(items=[OfferView.model_validate(offer) for offer in await use_cases.offers(connection)])
+    return Offers(items=[OfferView.model_validate(offer) for offer in await views.offers(connection)])
 
 
 def _position(cursor: str | None) -> tuple[int, datetime, str] | None:

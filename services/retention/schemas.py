@@ -58,7 +58,7 @@ class TaskView(View):
     opens: str = Field(description="Calls are allowed from this time of day")
     closes: str = Field(description="and up to this one")
     timezone: str = Field(description="on the clock of this zone")
-    status: Literal["open", "done"]
+    status: Literal["open", "done", "cancelled"]
     outcome: OutcomeView | None
 
 
@@ -114,6 +114,7 @@ class Offers(BaseModel):
 
 class DecisionView(View):
     decision_id: str
+    customer_id: str = Field(description="The id it was made under: a merge does not change it")
     campaign_id: str
     alert_id: str
     alert_kind: str
@@ -135,6 +136,6 @@ class WaitingAlert(View):
 class CustomerDecisions(View):
     """Why the customer was contacted, or was not: the latest 100 decisions, newest first."""
 
-    customer_id: str
+    customer_id: str = Field(description="Of one who was merged: the id that carries on")
     decisions: list[DecisionView]
     waiting: list[WaitingAlert]

@@ -25,7 +25,8 @@ class Alert(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """`arms` by campaign and customer, `contacts` the moments of each customer's contacts: of an open task, now."""
+    """`arms` by campaign and customer, `contacts` the moments of each customer's contacts: of an open task, now. `members` are
+    the ids merged into each customer; `arms` and `contacts` are theirs too."""
 
     now: datetime
     default_zone: str
@@ -34,6 +35,7 @@ class Surroundings:
     arms: dict[tuple[str, str], Arm]
     contacts: dict[str, list[datetime]]
     open_tasks: Counter[str]
+    members: Mapping[str, Sequence[str]]
 
     def situation(self, alert: Alert, campaign: Campaign, customer: Contactable) -> Situation:
         since = self.now - timedelta(days=campaign.cap_days)
@@ -44,12 +46,21 @@ class Surroundings:
             campaign=campaign,
             waited=alert.waited,
             open_complaints=self.complaints.get(alert.customer_id, ()),
-            assigned=self.arms.get((campaign.campaign_id, alert.customer_id)),
-            contacts=sum(at > since for at in self.contacts.get(alert.customer_id, ())),
+            assigned=self._assigned(campaign.campaign_id, alert.customer_id),
+            contacts=sum(at > since for one in self._ids(alert.customer_id) for at in self.contacts.get(one, ())),
             open_tasks=self.open_tasks[campaign.campaign_id],
             offer=choose_offer(preferred, self.catalogue, payment_types=customer.payment_types, at=self.now),
             zone=zone_of(customer.timezone or self.default_zone),
+            members=self.members.get(alert.customer_id, ()),
         )
+
+    def _assigned(self, campaign_id: str, customer_id: str) -> Arm | None:
+        """Who was ever held out, under whichever id, stays held out: being contacted under the other would spoil the comparison."""
+        arms = [self.arms[campaign_id, one] for one in self._ids(customer_id) if (campaign_id, one) in self.arms]
+        return "hold_out" if "hold_out" in arms else next(iter(arms), None)
+
+    def _ids(self, customer_id: str) -> tuple[str, ...]:
+        return (customer_id, *self.members.get(customer_id, ()))
 
     def note(self, customer_id: str, campaign: Campaign, decision: Decision) -> None:
         if decision.arm:

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from shared.contracts.customer import Activity, Profile, Subscription
+from shared.contracts.customer import Activity, CustomerReturned, Profile, Subscription
+from shared.errors import InvalidEvent
 
 Month = Mapping[str, int]
-News = Literal["next", "late", "duplicate"]
+News = Literal["next", "late", "reset", "nothing"]
 
 MONTHS_KEPT = 13
 
@@ -34,19 +35,51 @@ class Features:
     months: dict[str, Month] = field(default_factory=dict)
     alerted: dict[str, dict[str, str]] = field(default_factory=dict)
     """Alert kind -> `alert_id` and event time (`at`) of what was last raised, until it is armed again."""
+    returned: bool = False
+    """Left and came back under this id: no new customer."""
+    merged_into: str | None = None
+    erased: bool = False
+
+    @property
+    def is_gone(self) -> bool:
+        return self.erased or self.merged_into is not None
 
     def take_in(self, activity: Activity, sequence: int) -> News:
         """What this message is. The next one changes everything; one that comes late only adds its facts, as what it says of
-        months and profile is older than what is held; a duplicate changes nothing."""
+        months and profile is older than what is held; one that resets makes everything before it void, so also what is late.
+        A duplicate says nothing, nor does what is told of a customer who is gone, until a reset brings them back."""
         if sequence <= self.last_sequence:
-            return "late" if self._fill_gap(sequence) else "duplicate"
-        if sequence > self.last_sequence + 1:
+            return self._take_late(activity, sequence)
+        if activity.resets:
+            self._forget(activity)
+        elif sequence > self.last_sequence + 1:
             self.gaps.append([self.last_sequence + 1, sequence - 1])
         self.last_sequence = sequence
+        if self.is_gone:
+            return "reset" if activity.resets else "nothing"
         self._replace_months(activity.months)
         if activity.profile is not None:
             self._follow(activity.profile)
-        return "next"
+        self._look_for_return(activity)
+        return "reset" if activity.resets else "next"
+
+    def _take_late(self, activity: Activity, sequence: int) -> News:
+        if not self._fill_gap(sequence) or self.is_gone:
+            return "nothing"
+        if activity.resets:
+            raise InvalidEvent("a reset can not be applied behind what was told after it: have the customer told again")
+        self._look_for_return(activity)
+        return "late"
+
+    def _forget(self, activity: Activity) -> None:
+        """What was raised stays noted: the same customer is not warned about again because of a merge."""
+        self.gaps, self.months, self.brand, self.population, self.returned = [], {}, None, UNKNOWN, False
+        self.merged_into, self.erased = activity.merged_into, activity.erased
+        if self.erased:
+            self.alerted = {}
+
+    def _look_for_return(self, activity: Activity) -> None:
+        self.returned = self.returned or any(fact.type == CustomerReturned.type for fact in activity.facts)
 
     def _fill_gap(self, sequence: int) -> bool:
         for gap in self.gaps:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from services.segmentation.use_cases import activity
-from shared.contracts.customer import Activity
+from services.segmentation.use_cases import activity, feeds
+from shared.contracts.customer import Activity, FeedStateChanged
 from shared.worker import Batch, Delivery, Handlers
 
 
@@ -11,4 +11,9 @@ async def on_activity_take_in(batch: Batch, deliveries: list[Delivery]) -> None:
     await activity.take_in(batch, deliveries)
 
 
-HANDLERS: Handlers = {Activity: on_activity_take_in}
+async def on_feed_state_changed_note(batch: Batch, deliveries: list[Delivery]) -> None:
+    await feeds.note(batch.tx, deliveries)
+
+
+# Feeds first: what is made of the same batch says on which of them it was made.
+HANDLERS: Handlers = {FeedStateChanged: on_feed_state_changed_note, Activity: on_activity_take_in}

@@ -10,10 +10,11 @@ import sqlalchemy as sa
 
 from services.segmentation.features import Features
 from services.segmentation.rfm import CutPoints, Payment, Purchases, Snapshot
-from services.segmentation.tables import ALERTS, CUTS, FEATURES, PURCHASE_DAYS, RECUTS, RFM
+from services.segmentation.tables import ALERTS, CUTS, FEATURES, FEEDS, PURCHASE_DAYS, RECUTS, RFM, RFM_HISTORY
 from shared.database import Transaction, among, insert_rows
 
 HISTOGRAM_ROWS = 5_000
+ALERTS_LISTED = 200
 
 _FEATURE_NAMES = tuple(column.name for column in FEATURES.c if column.name != "updated_at")
 _RFM_NAMES = tuple(column.name for column in RFM.c)
@@ -44,10 +45,15 @@ def _feature_row(features: Features, now: datetime) -> dict[str, Any]:
     return {name: getattr(features, name) for name in _FEATURE_NAMES} | {"updated_at": now}
 
 
-async def add_payments(tx: Transaction, payments: Mapping[tuple[str, str], Payment]) -> None:
-    """Add to the (customer id, day) they are keyed by."""
-    rows = [{"customer_id": customer_id, "day": day} | payments[customer_id, day]._asdict() for customer_id, day in sorted(payments)]
+async def add_payments(tx: Transaction, payments: Mapping[str, Mapping[str, Payment]]) -> None:
+    """By customer, then by day: add to what that day has."""
+    rows = [{"customer_id": one, "day": day} | payments[one][day]._asdict() for one in sorted(payments) for day in sorted(payments[one])]
     await insert_rows(tx, PURCHASE_DAYS, rows, key=("customer_id", "day"), merge={"payments": "add", "paid_minor": "add"})
+
+
+async def drop_purchases(tx: Transaction, customer_ids: Collection[str]) -> None:
+    if customer_ids:
+        await tx.execute(PURCHASE_DAYS.delete().where(among(tx, PURCHASE_DAYS.c.customer_id, customer_ids)))
 
 
 async def purchases(tx: Transaction, customer_ids: Collection[str]) -> dict[str, Purchases]:
@@ -68,6 +74,34 @@ async def rfm_of(tx: Transaction, customer_ids: Collection[str]) -> dict[str, sa
 async def save_rfm(tx: Transaction, rows: Iterable[Mapping[str, Any]]) -> None:
     ordered = sorted(rows, key=lambda row: str(row["customer_id"]))
     await insert_rows(tx, RFM, ordered, key=("customer_id",), merge=dict.fromkeys(_RFM_NAMES[1:], "replace"))
+
+
+async def drop_rfm(tx: Transaction, customer_ids: Collection[str]) -> None:
+    if customer_ids:
+        await tx.execute(RFM.delete().where(among(tx, RFM.c.customer_id, customer_ids)))
+
+
+async def add_history(tx: Transaction, rows: Iterable[Mapping[str, Any]]) -> None:
+    names = [column.name for column in RFM_HISTORY.c]
+    ordered = sorted(rows, key=lambda row: str(row["customer_id"]))
+    await insert_rows(tx, RFM_HISTORY, [{name: row.get(name) for name in names} for row in ordered])
+
+
+async def drop_history(tx: Transaction, customer_ids: Collection[str]) -> None:
+    if customer_ids:
+        await tx.execute(RFM_HISTORY.delete().where(among(tx, RFM_HISTORY.c.customer_id, customer_ids)))
+
+
+async def last_published(tx: Transaction, customer_ids: Collection[str]) -> dict[str, int]:
+    """The sequence of the last that was published about them, also when it was that they have no score any more."""
+    query = sa.select(RFM_HISTORY.c.customer_id, sa.func.max(RFM_HISTORY.c.published)).where(among(tx, RFM_HISTORY.c.customer_id, customer_ids))
+    return {row[0]: row[1] for row in await tx.execute(query.group_by(RFM_HISTORY.c.customer_id))}
+
+
+async def rfm_as_of(tx: Transaction, customer_id: str, moment: datetime) -> sa.Row[Any] | None:
+    """As it was known then."""
+    query = sa.select(RFM_HISTORY).where(RFM_HISTORY.c.customer_id == customer_id, RFM_HISTORY.c.scored_at <= moment)
+    return (await tx.execute(query.order_by(RFM_HISTORY.c.published.desc()).limit(1))).one_or_none()
 
 
 async def scored_after(tx: Transaction, after: str, *, limit: int) -> Sequence[str]:
@@ -135,7 +169,7 @@ async def cuts_of(tx: Transaction, versions: Collection[int]) -> Sequence[sa.Row
 
 
 async def segment_counts(tx: Transaction) -> Sequence[sa.Row[Any]]:
-    grouped = (RFM.c.population, RFM.c.segment)
+    grouped = (RFM.c.population, RFM.c.segment, RFM.c.returned)
     return (await tx.execute(sa.select(*grouped, sa.func.count().label("customers")).group_by(*grouped).order_by(*grouped))).all()
 
 
@@ -163,6 +197,38 @@ async def list_alerts(
 
 async def get_alerts(tx: Transaction, alert_ids: Collection[str]) -> Sequence[sa.Row[Any]]:
     return (await tx.execute(sa.select(ALERTS).where(among(tx, ALERTS.c.alert_id, alert_ids)).order_by(ALERTS.c.raised_at.desc()))).all()
+
+
+async def alerts_between(tx: Transaction, customer_id: str, since: datetime, until: datetime) -> Sequence[sa.Row[Any]]:
+    """Newest first."""
+    query = sa.select(ALERTS).where(ALERTS.c.customer_id == customer_id, ALERTS.c.raised_at > since, ALERTS.c.raised_at <= until)
+    return (await tx.execute(query.order_by(ALERTS.c.raised_at.desc(), ALERTS.c.alert_id.desc()).limit(ALERTS_LISTED))).all()
+
+
+async def save_feeds(tx: Transaction, states: Mapping[tuple[str, str], Mapping[str, Any]]) -> None:
+    """By topic and source. Who comes late leaves what is there."""
+    await insert_rows(tx, FEEDS, [states[key] for key in sorted(states)], key=("feed_topic", "feed_source"))
+    for (topic, source), state in sorted(states.items()):
+        older = sa.and_(FEEDS.c.feed_topic == topic, FEEDS.c.feed_source == source, FEEDS.c.changed_at < state["changed_at"])
+        await tx.execute(sa.update(FEEDS).where(older).values(state=state["state"], changed_at=state["changed_at"]))
+
+
+async def unhealthy_feeds(tx: Transaction) -> list[tuple[str, str]]:
+    query = sa.select(FEEDS.c.feed_topic, FEEDS.c.feed_source).where(FEEDS.c.state != "healthy").order_by(FEEDS.c.feed_topic, FEEDS.c.feed_source)
+    return [(row.feed_topic, row.feed_source) for row in await tx.execute(query)]
+
+
+async def find_survivor(tx: Transaction, customer_id: str) -> str | None:
+    """Who the customer is by now, over however many merges; None while the merges heard of go round in a circle."""
+    seen: set[str] = set()
+    step: str | None = customer_id
+    while step is not None and step not in seen:
+        seen.add(step)
+        row = (await tx.execute(sa.select(FEATURES.c.merged_into).where(FEATURES.c.customer_id == step))).one_or_none()
+        if row is None or row.merged_into is None:
+            return step if row else None
+        step = row.merged_into
+    return None
 
 
 async def get_features(tx: Transaction, customer_id: str) -> sa.Row[Any] | None:

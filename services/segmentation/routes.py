@@ -32,8 +32,13 @@ async def count_segments(connection: Reading) -> Segments:
 
 
 @ROUTER.get("/customers/{customer_id}", operation_id="get_customer_segmentation", summary="Features, RFM scores and open alerts of one customer")
-async def get_customer(connection: Reading, customer_id: Annotated[str, Path(max_length=128, pattern=ID_PATTERN)]) -> CustomerView:
-    return CustomerView.model_validate(await views.customer(connection, customer_id))
+async def get_customer(
+    connection: Reading,
+    customer_id: Annotated[str, Path(max_length=128, pattern=ID_PATTERN)],
+    as_of: Annotated[AwareDatetime | None, Query(ge=EARLIEST, lt=END_OF_TIME, description="As it was known then")] = None,
+) -> CustomerView:
+    found = await (views.customer(connection, customer_id) if as_of is None else views.customer_as_of(connection, customer_id, as_of))
+    return CustomerView.model_validate(found)
 
 
 @ROUTER.get("/alerts", operation_id="list_alerts", summary="Warnings, newest first")

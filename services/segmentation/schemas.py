@@ -35,6 +35,8 @@ class RfmView(View):
     segment: Segment
     cut_version: int = Field(description="0: the built-in thresholds, before the first cut")
     scored_at: datetime
+    returned: bool = Field(description="Left and came back under this id: no new customer, whatever the segment")
+    stale_feeds: list[str] = Field(description="`topic:source` of what it lives on and was not healthy when it was made")
 
 
 class AlertView(View):
@@ -46,6 +48,7 @@ class AlertView(View):
     reason: str
     evidence: dict[str, Any]
     caused_by: str = Field(description="Id of the event")
+    stale_feeds: list[str] = Field(description="`topic:source` of what it lives on and was not healthy when it was raised")
 
 
 class Alerts(BaseModel):
@@ -56,10 +59,10 @@ class Alerts(BaseModel):
 class CustomerView(View):
     """What segmentation knows of one customer; `rfm` is null before the first purchase."""
 
-    customer_id: str
-    features: FeaturesView
+    customer_id: str = Field(description="Of one who was merged: the id that carries on")
+    features: FeaturesView | None = Field(description="Null with `as_of`: how they were is not kept")
     rfm: RfmView | None
-    open_alerts: list[AlertView] = Field(description="Raised, and not armed again yet")
+    open_alerts: list[AlertView] = Field(description="Raised, and not armed again yet; with `as_of` those of the cool-down before")
 
 
 class PopulationSegments(BaseModel):
@@ -67,6 +70,7 @@ class PopulationSegments(BaseModel):
     cut_version: int
     customers: int
     segments: dict[Segment, int]
+    returned: int = Field(description="New by their scores, but back after they had left: not counted in `new`")
 
 
 class Segments(BaseModel):

@@ -23,6 +23,9 @@ FEATURES = sa.Table(
     sa.Column("population", sa.Text, nullable=False),
     sa.Column("months", Json, nullable=False, comment="the latest 13"),
     sa.Column("alerted", Json, nullable=False, comment="alert kind -> what was raised and is not armed again"),
+    sa.Column("returned", sa.Boolean, nullable=False, server_default=sa.false(), comment="left and came back under this id"),
+    sa.Column("merged_into", sa.Text),
+    sa.Column("erased", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("updated_at", Instant, nullable=False),
 )
 
@@ -47,8 +50,31 @@ RFM = sa.Table(
     *(sa.Column(name, sa.Integer, nullable=False) for name in ("r", "f", "m")),
     sa.Column("segment", sa.Text, nullable=False),
     sa.Column("cut_version", sa.BigInteger, nullable=False),
+    sa.Column("returned", sa.Boolean, nullable=False, server_default=sa.false(), comment="no new customer, whatever the segment"),
+    sa.Column("stale_feeds", Json, nullable=False, server_default="[]", comment="that it was made on"),
     sa.Column("published", sa.BigInteger, nullable=False, comment="how often a change was published: the sequence of the last"),
     sa.Column("scored_at", Instant, nullable=False),
+)
+
+# One row per score that was news, and per score that was dropped: what was known at any moment.
+RFM_HISTORY = sa.Table(
+    "rfm_history",
+    METADATA,
+    sa.Column("customer_id", sa.Text, primary_key=True),
+    sa.Column("published", sa.BigInteger, primary_key=True, comment="the sequence it was published with"),
+    sa.Column("scored_at", Instant, nullable=False),
+    sa.Column("dropped", sa.Text, comment="why there is no score from here on: the columns of the score are null"),
+    sa.Column("merged_into", sa.Text),
+    sa.Column("population", sa.Text),
+    sa.Column("last_day", sa.Text),
+    sa.Column("frequency", sa.BigInteger),
+    sa.Column("monetary_minor", sa.BigInteger),
+    sa.Column("as_of", sa.Text),
+    *(sa.Column(name, sa.Integer) for name in ("r", "f", "m")),
+    sa.Column("segment", sa.Text),
+    sa.Column("cut_version", sa.BigInteger),
+    sa.Column("returned", sa.Boolean),
+    sa.Column("stale_feeds", Json),
 )
 
 # One row per re-cut, from the wish to the last customer scored by it; a newer one takes over from one that is not finished.
@@ -86,7 +112,18 @@ ALERTS = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("evidence", Json, nullable=False),
     sa.Column("caused_by", sa.Text, nullable=False),
+    sa.Column("stale_feeds", Json, nullable=False, server_default="[]", comment="that it was raised on"),
     sa.Index("ix_alerts_raised_at_alert_id", "raised_at", "alert_id"),
+)
+
+# What the customer service last said of each source of events.
+FEEDS = sa.Table(
+    "feeds",
+    METADATA,
+    sa.Column("feed_topic", sa.Text, primary_key=True),
+    sa.Column("feed_source", sa.Text, primary_key=True),
+    sa.Column("state", sa.Text, nullable=False, comment="healthy, silent, drifted, unusual_volume"),
+    sa.Column("changed_at", Instant, nullable=False),
 )
 
 OUTBOX = outbox_table(METADATA)

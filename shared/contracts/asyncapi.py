@@ -29,7 +29,9 @@ Schema = dict[str, Any]
 
 FOLDER = Path(__file__).parents[2] / "docs" / "events"
 REQUIRED = ["specversion", "id", "source", "type", "subject", "time", "data"]
-EXAMPLE_SUBJECTS = {"msisdn": "msisdn:8613800138000", "account": "account:A-1", "customer": "customer:C-1", "cell": "cell:460-00-17"}
+EXAMPLE_SUBJECTS = {
+    "msisdn": "msisdn:8613800138000", "account": "account:A-1", "customer": "customer:C-1", "cell": "cell:460-00-17", "feed": "feed:billing/core",
+}  # fmt: skip
 EXAMPLE_TIME = "2026-11-02T10:00:00Z"
 
 _INTRODUCTION = """\

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import AwareDatetime, Field
 
 from shared.contracts import topics
-from shared.contracts.envelope import Amount, AmountOrZero, Currency, Id, Part, Payload, Text, Word
+from shared.contracts.envelope import Amount, AmountOrZero, Currency, Id, Part, Payload, PersonalText, Word
 
 PaymentMethod = Literal["cash", "card", "direct_debit", "bank_transfer", "wallet", "voucher"]
 
@@ -107,7 +107,7 @@ class AccountResumed(Payload):
     topic: ClassVar = topics.BILLING
     example: ClassVar[dict[str, Any]] = {"note": "paid in full"}
 
-    note: Text = ""
+    note: PersonalText = ""
 
 
 class CreditLimitChanged(Payload):

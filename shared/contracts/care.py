@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from shared.contracts import topics
-from shared.contracts.envelope import Count, Id, Payload, Text, Word
+from shared.contracts.envelope import Count, Id, Payload, PersonalText, Word
 
 Severity = Literal["minor", "major", "critical"]
 
@@ -27,7 +27,20 @@ class ComplaintOpened(Payload):
     severity: Severity
     network_fault: Literal["no_coverage", "dropped_calls", "slow_data", "roaming", "other"] | None = None
     channel: Word
-    summary: Text = ""
+    summary: PersonalText = ""
+
+
+class ComplaintProgressed(Payload):
+    """Work on a complaint reached its next stage."""
+
+    type: ClassVar = "care.complaint_progressed.v1"
+    topic: ClassVar = topics.CARE
+    example: ClassVar[dict[str, Any]] = {"complaint_id": "K-501", "stage": "analysis", "agent": "A-88"}
+
+    complaint_id: Id
+    stage: Literal["analysis", "resolution", "feedback"]
+    agent: Id | None = None
+    note: PersonalText = ""
 
 
 class ComplaintEscalated(Payload):
@@ -39,7 +52,7 @@ class ComplaintEscalated(Payload):
 
     complaint_id: Id
     severity: Severity
-    reason: Text = ""
+    reason: PersonalText = ""
 
 
 class ComplaintResolved(Payload):
@@ -50,7 +63,8 @@ class ComplaintResolved(Payload):
     example: ClassVar[dict[str, Any]] = {"complaint_id": "K-501", "resolution": "antenna adjusted"}
 
     complaint_id: Id
-    resolution: Text
+    resolution: PersonalText
+    agent: Id | None = None
 
 
 class InquiryMade(Payload):
@@ -69,11 +83,12 @@ class SurveyAnswered(Payload):
 
     type: ClassVar = "care.survey_answered.v1"
     topic: ClassVar = topics.CARE
-    example: ClassVar[dict[str, Any]] = {"csat": 2, "nps": 3, "regarding": "complaint K-501"}
+    example: ClassVar[dict[str, Any]] = {"csat": 2, "nps": 3, "regarding": "complaint K-501", "complaint_id": "K-501"}
 
     csat: int | None = Field(default=None, ge=1, le=5, description="Satisfaction, 1 to 5")
     nps: int | None = Field(default=None, ge=0, le=10, description="Would recommend, 0 to 10")
-    regarding: Text = ""
+    regarding: PersonalText = ""
+    complaint_id: Id | None = Field(default=None, description="The complaint it asks about: the answer closes its case")
 
 
 class AgentContacted(Payload):
@@ -95,6 +110,7 @@ class AgentContacted(Payload):
 
 PAYLOADS: tuple[type[Payload], ...] = (
     ComplaintOpened,
+    ComplaintProgressed,
     ComplaintEscalated,
     ComplaintResolved,
     InquiryMade,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, Literal, NamedTuple, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
 
 CONTENT_TYPE = "application/cloudevents+json"
+
+PersonalKind = Literal["msisdn", "imsi", "imei", "name", "document", "contact", "date", "text"]
 
 Id = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f]+$")]
 # Shorter than an Id: ids of our own events are made of it and a number.
@@ -21,14 +23,37 @@ Amount = Annotated[int, Field(gt=0, le=10**12, description="Minor units of the c
 AmountOrZero = Annotated[int, Field(ge=0, le=10**12, description="Minor units of the currency (cents, fen)")]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$", description="ISO 4217")]
 
-SUBJECTS = {kind: rf"^{kind}:[^\x00-\x1f]{{1,100}}$" for kind in ("customer", "account", "cell")} | {"msisdn": "^msisdn:[1-9][0-9]{6,14}$"}
+
+class Personal(NamedTuple):
+    """Marks a text of a payload as personal data: kept and published only sealed under the customer's own key (shared.pii).
+
+    `kind` says how it is compared and masked.
+    """
+
+    kind: PersonalKind
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return handler(schema) | {"x-personal": self.kind}
+
+
+PersonalMsisdn = Annotated[Msisdn, Personal("msisdn")]
+PersonalText = Annotated[Text, Personal("text")]
+Sealed = Annotated[
+    str,
+    Field(pattern=r"^~(1\.|erased$)", max_length=8000, description="Personal data, encrypted under the customer's own key; `~erased` once that is destroyed"),
+]
+
+SUBJECTS = {kind: rf"^{kind}:[^\x00-\x1f]{{1,100}}$" for kind in ("customer", "account", "cell", "feed")} | {
+    "msisdn": "^msisdn:[1-9][0-9]{6,14}$",
+    "imsi": "^imsi:[0-9]{14,15}$",
+}
 
 Subject = Annotated[
     str,
     Field(
         max_length=110,
         pattern="|".join(SUBJECTS.values()),
-        description="Whom the event is about: `customer:`, `account:`, `msisdn:` or `cell:` and the identifier",
+        description="Whom the event is about: `customer:`, `account:`, `msisdn:`, `imsi:` or `cell:` and the identifier",
     ),
 ]
 
@@ -44,7 +69,7 @@ class Payload(Part):
 
     type: ClassVar[str]
     topic: ClassVar[str]
-    about: ClassVar[tuple[str, ...]] = ("msisdn", "account", "customer")
+    about: ClassVar[tuple[str, ...]] = ("msisdn", "imsi", "account", "customer")
     example: ClassVar[dict[str, Any]]
 
     def occurred_at(self, event_time: datetime) -> datetime:
@@ -52,8 +77,8 @@ class Payload(Part):
         return event_time
 
     @classmethod
-    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        schema = handler.resolve_ref_schema(handler(core_schema))
+    def __get_pydantic_json_schema__(cls, own_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        schema = handler.resolve_ref_schema(handler(own_schema))
         schema["examples"] = [cls.example]
         return schema
 

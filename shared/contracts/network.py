@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AwareDatetime, Field, model_validator
 
 from shared.contracts import topics
-from shared.contracts.envelope import Count, Part, Payload, Text, Word
+from shared.contracts.envelope import Count, Part, Payload, Personal, Text, Word
 
 
 class Period(Payload):
@@ -74,7 +74,7 @@ class UsageSummarised(Period):
 
     type: ClassVar = "network.usage_summarised.v1"
     topic: ClassVar = topics.NETWORK
-    about: ClassVar = ("msisdn",)
+    about: ClassVar = ("msisdn", "imsi")
     example: ClassVar[dict[str, Any]] = {
         "period_start": "2026-10-01T00:00:00Z", "period_end": "2026-10-08T00:00:00Z",
         "on_net": {"out_calls": 21, "out_seconds": 3600, "in_calls": 30, "in_seconds": 5400},
@@ -95,6 +95,9 @@ class UsageSummarised(Period):
     missed_calls: Count = 0
     forwarding: tuple[Forwarding, ...] = Field(default=(), max_length=50)
     distinct_contacts: Count = 0
+    top_contacts: tuple[Annotated[str, Field(pattern=r"^[0-9+]{3,20}$"), Personal("msisdn")], ...] = Field(
+        default=(), max_length=50, description="The numbers called most: the calling circle, by which a customer who comes back is known again"
+    )
 
 
 class CellQuality(Part):
@@ -108,7 +111,7 @@ class QualitySummarised(Period):
 
     type: ClassVar = "network.quality_summarised.v1"
     topic: ClassVar = topics.NETWORK
-    about: ClassVar = ("msisdn",)
+    about: ClassVar = ("msisdn", "imsi")
     example: ClassVar[dict[str, Any]] = {
         "period_start": "2026-10-01T00:00:00Z", "period_end": "2026-10-08T00:00:00Z", "dropped_calls": 3, "access_failures": 1,
         "cells": [{"cell_id": "460-00-17", "dropped_calls": 3, "access_failures": 1}],
@@ -141,10 +144,10 @@ class DeviceChanged(Payload):
 
     type: ClassVar = "network.device_changed.v1"
     topic: ClassVar = topics.NETWORK
-    about: ClassVar = ("msisdn",)
+    about: ClassVar = ("msisdn", "imsi")
     example: ClassVar[dict[str, Any]] = {"imei": "356938035643809", "tac": "35693803"}
 
-    imei: str = Field(pattern=r"^[0-9]{14,16}$")
+    imei: Annotated[str, Field(pattern=r"^[0-9]{14,16}$"), Personal("imei")]
     tac: str = Field(pattern=r"^[0-9]{8}$", description="Type allocation code: the first eight digits of the IMEI")
 
 

@@ -3,29 +3,45 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from shared.contracts import topics
-from shared.contracts.envelope import Currency, Id, Identifier, Msisdn, Part, Payload, Word
+from shared.contracts.envelope import Currency, Id, Identifier, Part, Payload, Personal, PersonalMsisdn, Word
 
 PaymentType = Literal["prepaid", "postpaid"]
+Channel = Literal["call", "sms", "email", "push"]
 
 
 class Consent(Part):
-    """A marketing consent. What is not listed is not given."""
+    """What the customer agreed to, or refused, for one purpose on one channel. What is not listed is not given."""
 
-    channel: Literal["call", "sms", "email", "push"]
+    channel: Channel
     granted: bool
+    purpose: Literal["marketing", "profiling", "survey", "third_party"] = "marketing"
+    legal_basis: Literal["consent", "contract", "legitimate_interest", "legal_obligation"] = "consent"
+
+
+class ContactPoint(Part):
+    """A way to reach the customer; `verified` says that the operator checked that it is theirs."""
+
+    kind: Literal["phone", "email", "address"]
+    value: Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00]*$"), Personal("contact")] = Field(
+        description="A number in E.164, digits only; an e-mail address; a postal address in one text"
+    )
+    verified: bool = False
 
 
 class CustomerAttributes(Part):
     """What is known of a customer; an absent field says nothing."""
 
     kind: Literal["person", "organisation"] | None = None
-    name: str | None = Field(default=None, min_length=1, max_length=200)
-    document: Id | None = Field(default=None, description="Kind and number of the real-name document, e.g. `id_card:3301...`")
+    name: Annotated[str, Field(min_length=1, max_length=200), Personal("name")] | None = None
+    document: Annotated[Id, Personal("document")] | None = Field(default=None, description="Kind and number of the real-name document, e.g. `id_card:3301...`")
+    birth_date: Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"), Personal("date")] | None = None
+    contact_points: tuple[ContactPoint, ...] | None = Field(default=None, max_length=20, description="All of them: what was reported before is replaced")
+    service_star: int | None = Field(default=None, ge=1, le=5, description="Service level: how soon a complaint of theirs is due")
     language: Word | None = None
     region: Word | None = None
     visitor: bool | None = Field(default=None, description="Roams in from another region: scored apart")
@@ -37,7 +53,7 @@ class CustomerAttributes(Part):
     acquisition_agent: Id | None = None
     timezone: Word | None = Field(default=None, description="IANA name; quiet hours are kept in it")
     do_not_contact: bool | None = None
-    consents: tuple[Consent, ...] | None = Field(default=None, max_length=8)
+    consents: tuple[Consent, ...] | None = Field(default=None, max_length=16)
 
 
 class CustomerRegistered(CustomerAttributes, Payload):
@@ -53,6 +69,7 @@ class CustomerRegistered(CustomerAttributes, Payload):
     }  # fmt: skip
 
     accounts: tuple[Identifier, ...] = Field(default=(), max_length=100)
+    prospect_id: Id | None = Field(default=None, description="Who they were as a potential customer (`POST /prospects`)")
 
 
 class CustomerUpdated(CustomerAttributes, Payload):
@@ -62,6 +79,8 @@ class CustomerUpdated(CustomerAttributes, Payload):
     topic: ClassVar = topics.ORDERS
     about: ClassVar = ("customer", "account")
     example: ClassVar[dict[str, Any]] = {"region": "ningbo", "consents": [{"channel": "call", "granted": False}]}
+
+    accounts: tuple[Identifier, ...] = Field(default=(), max_length=100, description="Theirs from now on, whoever paid by them before")
 
 
 class OnSubscription(Payload):
@@ -81,7 +100,9 @@ class SubscriptionActivated(OnSubscription):
         "payment_type": "postpaid", "contract_ends": "2027-12-31",
     }  # fmt: skip
 
-    msisdn: Msisdn
+    msisdn: PersonalMsisdn
+    imsi: Annotated[str, Field(pattern=r"^[0-9]{14,15}$"), Personal("imsi")] | None = None
+    payer_account: Identifier | None = Field(default=None, description="Who pays for it, when that is not who uses it")
     brand: Word
     brand_rank: int = Field(ge=0, le=100, description="A move to a lower rank is a brand downgrade")
     plan: Word
@@ -96,7 +117,17 @@ class SubscriptionTerminated(OnSubscription):
     topic: ClassVar = topics.ORDERS
     example: ClassVar[dict[str, Any]] = {"subscription_id": "S-1", "reason": "port_out"}
 
-    reason: Literal["port_out", "customer_request", "arrears", "fraud", "death", "other"]
+    reason: Literal["port_out", "customer_request", "arrears", "fraud", "death", "transfer", "other"]
+
+
+class SimChanged(OnSubscription):
+    """The subscription got another SIM card: another IMSI, the same number."""
+
+    type: ClassVar = "orders.sim_changed.v1"
+    topic: ClassVar = topics.ORDERS
+    example: ClassVar[dict[str, Any]] = {"subscription_id": "S-1", "imsi": "460001234567890"}
+
+    imsi: Annotated[str, Field(pattern=r"^[0-9]{14,15}$"), Personal("imsi")]
 
 
 class PlanChanged(OnSubscription):
@@ -221,6 +252,7 @@ PAYLOADS: tuple[type[Payload], ...] = (
     CustomerUpdated,
     SubscriptionActivated,
     SubscriptionTerminated,
+    SimChanged,
     PlanChanged,
     BrandChanged,
     ProductAdded,

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import AwareDatetime, Field
 
 from shared.contracts import topics
-from shared.contracts.envelope import Id, Part, Payload, Text, Word
+from shared.contracts.envelope import Id, Part, Payload, PersonalText, Text, Word
 
 OutcomeResult = Literal["saved", "lost", "undecided", "unreached", "wrong_number"]
 
@@ -67,6 +67,27 @@ class TaskOpened(Payload):
     script: Text
 
 
+class TaskCancelled(Payload):
+    """A task is not to be worked any more. One whose call was under way may still get an outcome."""
+
+    type: ClassVar = "retention.task_cancelled.v1"
+    topic: ClassVar = topics.CONTACTS
+    about: ClassVar = ("customer",)
+    example: ClassVar[dict[str, Any]] = {
+        "task_id": "save-on-warning:usage_fall:C-1:e-9", "campaign_id": "save-on-warning", "alert_id": "usage_fall:C-1:e-9",
+        "offer_id": "loyalty-10", "reason": "superseded", "cancelled_at": "2026-11-03T03:12:00Z",
+    }  # fmt: skip
+
+    task_id: Id
+    campaign_id: Id
+    alert_id: Id
+    offer_id: Id
+    reason: Literal["superseded", "not_contactable", "erased"] = Field(
+        description="After a merge: the one customer has another open task, or may not be contacted; or the customer was erased"
+    )
+    cancelled_at: AwareDatetime
+
+
 class OutcomeRecorded(Payload):
     """What came of a contact, as the agent reported it."""
 
@@ -86,7 +107,7 @@ class OutcomeRecorded(Payload):
     offer_accepted: bool
     recorded_at: AwareDatetime
     agent: Id
-    note: Text = ""
+    note: PersonalText = Field(default="", description="Empty: what agents note down stays in the retention service")
 
 
-PAYLOADS: tuple[type[Payload], ...] = (DecisionMade, TaskOpened, OutcomeRecorded)
+PAYLOADS: tuple[type[Payload], ...] = (DecisionMade, TaskOpened, TaskCancelled, OutcomeRecorded)

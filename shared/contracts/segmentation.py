@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AwareDatetime, Field
 
@@ -12,6 +12,12 @@ from shared.contracts.envelope import Id, Payload, Text, Word
 
 Score = int
 AlertKind = Literal["usage_fall", "forwarding_off_net", "port_out_inquiry"]
+
+
+StaleFeeds = Annotated[
+    tuple[Id, ...],
+    Field(max_length=50, description="`topic:source` of what it lives on and was silent, drifted or unusual when it was made"),
+]
 
 
 class RfmScored(Payload):
@@ -36,6 +42,21 @@ class RfmScored(Payload):
     segment: Word
     previous_segment: Word | None = None
     cut_version: int = Field(ge=0, description="The snapshot of cut points that made it; 0: the built-in thresholds, before the first cut")
+    returned: bool = Field(default=False, description="Left and came back under another id: in segment `new`, and no new customer")
+    stale_feeds: StaleFeeds = ()
+
+
+class RfmDropped(Payload):
+    """A customer has no RFM scores any more. Its sequence is that of the scores."""
+
+    type: ClassVar = "segmentation.rfm_dropped.v1"
+    topic: ClassVar = topics.SEGMENTS
+    about: ClassVar = ("customer",)
+    example: ClassVar[dict[str, Any]] = {"reason": "merged", "population": "postpaid", "previous_segment": "loyal"}
+
+    reason: Literal["merged", "erased", "nothing_bought"] = Field(description="`nothing_bought`: all purchases turned out to be somebody else's")
+    population: Word
+    previous_segment: Word
 
 
 class AlertRaised(Payload):
@@ -57,6 +78,7 @@ class AlertRaised(Payload):
     reason: Text
     evidence: dict[str, Any]
     caused_by: Id
+    stale_feeds: StaleFeeds = ()
 
 
-PAYLOADS: tuple[type[Payload], ...] = (RfmScored, AlertRaised)
+PAYLOADS: tuple[type[Payload], ...] = (RfmScored, RfmDropped, AlertRaised)

@@ -14,6 +14,7 @@ SEGMENTS = "segments"
 ALERTS = "alerts"
 CONTACTS = "contacts"
 OUTCOMES = "outcomes"
+FEEDS = "feeds"
 
 INPUTS = (BILLING, NETWORK, CARE, ORDERS)
 
@@ -32,6 +33,7 @@ TOPICS = (
     Topic(CARE, "care", "subject", 7, "Complaints, inquiries, surveys and agent contacts, as the care desk reports them."),
     Topic(ORDERS, "orders", "subject", 7, "Customers, subscriptions, plans, contracts and ports, as order entry reports them."),
     Topic(ACTIVITY, "customer", "customer id", 30, "Everything new about a customer: clean, deduplicated, in sequence per customer."),
+    Topic(FEEDS, "customer", "feed", 30, "Sources of events that fell silent, changed, or are as usual again."),
     Topic(SEGMENTS, "segmentation", "customer id", 30, "RFM scores and named segments as they change."),
     Topic(ALERTS, "segmentation", "customer id", 30, "Churn warnings found in a customer's behaviour."),
     Topic(CONTACTS, "retention", "customer id", 30, "Decisions of campaigns and the tasks they opened."),

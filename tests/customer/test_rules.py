@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.customer.identity import owner_at
-from services.customer.profile import Ownership, RegistryFact, fold, ownerships
+from services.customer.identity import BEGINNING, Claim, Merge, changed_since, claims_of, owner_at
+from services.customer.profile import RegistryFact, fold, fold_group
 from services.customer.rollups import MAXIMA, MEASURES, Deltas, add, deltas_of, windows
 from shared.contracts import orders
 from shared.contracts.orders import Consent
@@ -97,10 +97,82 @@ def test_at_the_moment_a_number_is_handed_on_it_is_the_next_ones() -> None:
     assert owner_at([_Owned("new", handed, None), _Owned("old", START, handed)], handed) == "new"
 
 
+def test_a_later_claim_ends_an_earlier_one_that_nobody_ended() -> None:
+    """C4: a number handed on without a termination is not its old owner's again when the new one leaves."""
+    handed = START + timedelta(days=10)
+    listed = [_Owned("new", handed, handed + timedelta(days=5)), _Owned("old", START, None)]
+    assert owner_at(listed, handed - timedelta(days=1)) == "old"
+    assert owner_at(listed, handed + timedelta(days=9)) is None
+
+
+def test_the_first_to_claim_an_account_always_had_it() -> None:
+    """C4: bills are older than our knowledge of who pays them; from the day of a take-over they are the next one's."""
+    taken_over = START + timedelta(days=10)
+    listed = [_Owned("next", taken_over, None), _Owned("first", START, None)]
+    assert owner_at(listed, START - timedelta(days=900), ever=True) == "first"
+    assert owner_at(listed, taken_over, ever=True) == "next"
+
+
 def test_a_subscription_reported_without_its_activation_owns_no_number() -> None:
     """E6: a termination that arrives first."""
-    profile = fold([RegistryFact(START, "s", "1", orders.SubscriptionTerminated.type, {"subscription_id": "a", "reason": "other"})])
-    assert ownerships("C-1", profile) == [Ownership("customer:C-1", datetime(1970, 1, 1, tzinfo=UTC), None)]
+    fact = RegistryFact(START, "s", "1", orders.SubscriptionTerminated.type, {"subscription_id": "a", "reason": "other"})
+    assert claims_of("C-1", [fact]) == [Claim("customer:C-1", "C-1", BEGINNING)]
+
+
+def test_another_sim_keeps_the_number_and_hands_the_imsi_on() -> None:
+    """C4: a SIM swap."""
+    facts = [
+        RegistryFact(
+            START, "s", "1", orders.SubscriptionActivated.type, {"subscription_id": "a", "msisdn": sealed("msisdn", "N"), "imsi": sealed("imsi", "I1")}
+        ),
+        RegistryFact(START + timedelta(days=3), "s", "2", orders.SimChanged.type, {"subscription_id": "a", "imsi": sealed("imsi", "I2")}),
+    ]
+    swapped = START + timedelta(days=3)
+    assert claims_of("C-1", facts)[1:] == [
+        Claim("msisdn:N", "C-1", START), Claim("imsi:I1", "C-1", START, swapped), Claim("imsi:I2", "C-1", swapped),
+    ]  # fmt: skip
+
+
+def test_what_changed_is_looked_at_from_the_moment_it_may_have_changed() -> None:
+    """C4: a new end from the earlier of both ends; an account from the beginning."""
+    open_, ended = Claim("msisdn:N", "C-1", START), Claim("msisdn:N", "C-1", START, START + timedelta(days=5))
+    assert changed_since([open_], [ended]) == {"msisdn:N": START + timedelta(days=5)}
+    assert changed_since([ended], [open_]) == {"msisdn:N": START + timedelta(days=5)}
+    assert changed_since([], [open_]) == {"msisdn:N": START}
+    assert changed_since([open_], [open_]) == {}
+    assert changed_since([], [Claim("account:A", "C-1", START)]) == {"account:A": BEGINNING}
+
+
+@given(registry_facts(), registry_facts(), st.integers(0, 500), st.randoms())
+def test_the_profile_of_two_who_are_one_is_the_same_whatever_the_order(
+    ones: list[RegistryFact], others: list[RegistryFact], day: int, dice: random.Random
+) -> None:
+    """C4: what came after the merge changes the one profile, what came before is folded for each alone."""
+    merge = Merge(START + timedelta(days=day, minutes=1), "m", "a", "b")
+    others = [fact._replace(source="t") for fact in others]
+    profile = fold_group("a", {"a": ones, "b": others}, [merge])
+    assert fold_group("a", {"b": dice.sample(others, len(others)), "a": dice.sample(ones, len(ones))}, [merge]) == profile
+    after = [fact.data["region"] for fact in sorted([*ones, *others]) if fact.type == orders.CustomerUpdated.type and fact.occurred_at > merge.at]
+    assert not after or profile["region"] == after[-1]
+
+
+@pytest.mark.parametrize(("one", "other", "both"), [(True, True, True), (True, False, False), (False, True, False), (True, None, False)])
+def test_consent_after_a_merge_is_the_most_restrictive(one: bool | None, other: bool | None, both: bool) -> None:
+    """C4: granted is what both granted; a consent given to the merged customer afterwards counts again."""
+    profile = fold_group("a", {"a": consents("a", one), "b": consents("b", other)}, [Merge(START + timedelta(days=2), "m", "a", "b")])
+    assert [consent["granted"] for consent in profile["consents"]] == [both]
+    later = RegistryFact(START + timedelta(days=3), "s", "later", orders.CustomerUpdated.type, {"consents": [{"channel": "call", "granted": True}]})
+    again = fold_group("a", {"a": [*consents("a", one), later], "b": consents("b", other)}, [Merge(START + timedelta(days=2), "m", "a", "b")])
+    assert [consent["granted"] for consent in again["consents"]] == [True]
+
+
+def consents(name: str, granted: bool | None) -> list[RegistryFact]:
+    given = [] if granted is None else [{"channel": "call", "granted": granted}]
+    return [RegistryFact(START, "s", name, orders.CustomerRegistered.type, {"consents": given})]
+
+
+def sealed(kind: str, index: str) -> str:
+    return f"~1.{kind}.key.{index}.AAAA"
 
 
 class _Owned:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import orjson
 import pytest
 import uvicorn
 from starlette.types import ASGIApp
@@ -17,6 +18,13 @@ from tests.settings_fixture import settings as settings
 # Nothing listens there: all other services are down.
 NOWHERE = "http://127.0.0.1:1"
 AWAY = {"customer_url": NOWHERE, "segmentation_url": NOWHERE, "retention_url": NOWHERE}
+
+
+@pytest.fixture(autouse=True)
+def _keys(tmp_path: Path) -> None:
+    """Those of tests/gateway/published.py: all zero."""
+    zeros = "A" * 43
+    (tmp_path / "keyring.json").write_bytes(orjson.dumps({"index": zeros, "masters": [{"id": "m1", "key": zeros}]}))
 
 
 @pytest.fixture

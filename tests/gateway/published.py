@@ -7,12 +7,14 @@ from typing import Any
 
 from shared.bus import Message
 from shared.contracts.customer import Activity
-from shared.contracts.envelope import Payload
-from shared.contracts.retention import DecisionMade, OutcomeRecorded, TaskOpened
-from shared.contracts.segmentation import AlertRaised, RfmScored
+from shared.contracts.envelope import Payload, PersonalKind
+from shared.contracts.retention import DecisionMade, OutcomeRecorded, TaskCancelled, TaskOpened
+from shared.contracts.segmentation import AlertRaised, RfmDropped, RfmScored
+from shared.pii import Keyring, Token
 from tests.builders import NOON, cloud_event, message
 
 CUSTOMER, NUMBER = "C-1", "8613800138000"
+KEYRING = Keyring(bytes(32), {"m1": bytes(32)})
 
 
 def published(payload: type[Payload], customer: str = CUSTOMER, *, sequence: int | None = None, at: datetime = NOON, **data: Any) -> Message:
@@ -24,18 +26,56 @@ def fact(id: str = "e-1", *, at: datetime = NOON, type: str = "billing.payment_r
     return {"source": "billing/core", "id": id, "type": type, "time": at.isoformat(), "occurred_at": at.isoformat(), "data": data or {"amount_minor": 100}}
 
 
+def sealed(kind: PersonalKind, value: str) -> str:
+    """Under a key that nobody has."""
+    return f"~1.{kind}.k.{KEYRING.index(kind, value)}.c2VhbGVk"
+
+
 def subscribed(msisdn: str = NUMBER, *, since: datetime = NOON - timedelta(days=400), until: datetime | None = None) -> dict[str, Any]:
     ended = {"terminated_at": until.isoformat()} if until else {}
-    return {"subscription_id": f"S-{msisdn}", "msisdn": msisdn, "activated_at": since.isoformat()} | ended
+    numbers = {"msisdn": sealed("msisdn", msisdn), "imsi": sealed("imsi", f"46000{msisdn[:10]}")}
+    return {"subscription_id": f"S-{msisdn}", **numbers, "activated_at": since.isoformat()} | ended
 
 
-def profile(*subscriptions: dict[str, Any], accounts: tuple[str, ...] = ("A-1",), **attributes: Any) -> dict[str, Any]:
-    return {"accounts": list(accounts), "subscriptions": list(subscriptions), **attributes}
+def profile(*subscriptions: dict[str, Any], accounts: tuple[str, ...] = ("A-1",), document: str | None = None, **attributes: Any) -> dict[str, Any]:
+    """With the lookups of live subscriptions, accounts and document."""
+    live = [one for one in subscriptions if "terminated_at" not in one]
+    lookups = [
+        *({"identifier": f"account:{account}", "since": "1970-01-01T00:00:00Z"} for account in accounts),
+        *({"identifier": f"{kind}:{index_of(one[kind])}", "since": one["activated_at"]} for one in live for kind in ("msisdn", "imsi")),
+    ]
+    if document:
+        attributes["document"] = sealed("document", document)
+        lookups.append({"identifier": KEYRING.subject(f"document:{document}"), "since": "1970-01-01T00:00:00Z"})
+    return {"accounts": list(accounts), "subscriptions": list(subscriptions), "lookups": lookups, **attributes}
+
+
+def index_of(token: str) -> str:
+    found = Token.of(token)
+    assert found
+    return found.index
 
 
 def activity(sequence: int, *facts: dict[str, Any], customer: str = CUSTOMER, **data: Any) -> Message:
     blank = {"months": {}, "profile": None}
     return published(Activity, customer, sequence=sequence, facts=list(facts) or [fact(f"e-{customer}-{sequence}")], **(blank | data))
+
+
+def retold(sequence: int, *facts: dict[str, Any], customer: str = CUSTOMER, **data: Any) -> Message:
+    """The first message of a customer told again from the beginning."""
+    return activity(sequence, *facts, customer=customer, resets=True, restated=True, **data)
+
+
+def merged(sequence: int, customer: str, *, into: str) -> Message:
+    return published(Activity, customer, sequence=sequence, facts=[], months={}, profile=None, resets=True, restated=True, merged_into=into)
+
+
+def erased(sequence: int, customer: str = CUSTOMER) -> Message:
+    return published(Activity, customer, sequence=sequence, facts=[], months={}, profile=None, resets=True, erased=True)
+
+
+def dropped(reason: str = "merged", *, customer: str = CUSTOMER, at: datetime = NOON) -> Message:
+    return published(RfmDropped, customer, at=at, reason=reason)
 
 
 def scored(segment: str = "champions", *, customer: str = CUSTOMER, at: datetime = NOON) -> Message:
@@ -52,6 +92,10 @@ def decided(decision_id: str = "decision-1", *, customer: str = CUSTOMER, at: da
 
 def opened(task_id: str = "task-1", *, customer: str = CUSTOMER, at: datetime = NOON, due: datetime | None = None, **data: Any) -> Message:
     return published(TaskOpened, customer, task_id=task_id, opened_at=at.isoformat(), due_at=(due or at).isoformat(), **data)
+
+
+def cancelled(task_id: str = "task-1", reason: str = "superseded", *, customer: str = CUSTOMER, at: datetime = NOON) -> Message:
+    return published(TaskCancelled, customer, task_id=task_id, reason=reason, cancelled_at=at.isoformat())
 
 
 def finished(task_id: str = "task-1", result: str = "saved", *, customer: str = CUSTOMER, at: datetime = NOON, **data: Any) -> Message:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from services.gateway.routes.passed_on import ALL, Passed
 from shared.settings import Settings
 from tests.gateway.conftest import listening
 from tests.gateway.published import activity
@@ -35,7 +37,8 @@ class Neighbour:
         request = Request(scope, receive)
         headers = {name: value for name, value in request.headers.items() if name in {"content-type", "idempotency-key", "x-request-id", "cookie"}}
         raw_path = scope["raw_path"].decode()
-        self.asked.append({"method": request.method, "path": raw_path, "query": request.url.query, "body": await request.body(), "headers": headers})
+        about = {"method": request.method, "path": raw_path, "query": request.url.query, "actor": request.headers.get("x-actor")}
+        self.asked.append({**about, "body": await request.body(), "headers": headers})
         await self.silent.wait()
         await self.answer(scope, receive, send)
 
@@ -72,6 +75,12 @@ ROUTES = [
     ("POST", "/v1/tasks/t/outcome", "/tasks/t/outcome"),
     ("GET", "/v1/reconciliation", "/reconciliation"),
     ("GET", "/v1/parked", "/parked"),
+    ("GET", "/v1/customers/C-1/personal?reveal=true", "/customers/C-1/personal"),
+    ("GET", "/v1/customers/C-1/segmentation?as_of=2026-10-01T00:00:00Z", "/customers/C-1"),
+    ("POST", "/v1/customers/C-1/erasure", "/customers/C-1/erasure"),
+    ("POST", "/v1/merges/m-1/undo", "/merges/m-1/undo"),
+    ("DELETE", "/v1/block-list/contact%3Aabc", "/block-list/contact:abc"),
+    ("PATCH", "/v1/prospects/p-1", "/prospects/p-1"),
     ("GET", "/v1/dead-letters/customer", "/dead-letters"),
     ("GET", "/v1/dead-letters/retention/7", "/dead-letters/7"),
     ("POST", "/v1/dead-letters/segmentation/7/replay", "/dead-letters/7/replay"),
@@ -82,15 +91,22 @@ ROUTES = [
 async def test_a_request_is_passed_on(gateway: ServiceUnderTest, neighbour: Neighbour, method: str, path: str, inner: str) -> None:
     answer = await gateway.http.request(method, path, headers={"idempotency-key": "k"})
     assert (answer.status_code, answer.json()) == (200, {"ok": True})
-    assert (neighbour.asked[-1]["method"], neighbour.asked[-1]["path"]) == (method, inner)
+    assert (neighbour.asked[-1]["method"], neighbour.asked[-1]["path"].replace("%3A", ":")) == (method, inner)
+
+
+@pytest.mark.parametrize("one", ALL, ids=[one.operation_id for one in ALL])
+async def test_whoever_is_passed_on_reaches_its_owner(door: ServiceUnderTest, one: Passed) -> None:
+    """With every step of its path filled in; here the owner is away."""
+    answer = await door.http.request(one.method, "/v1" + re.sub(r"{\w+}", "x", one.path), headers={"idempotency-key": "k"})
+    assert (answer.status_code, answer.json()["detail"]) == (503, f"{one.service} does not answer")
 
 
 async def test_a_command_arrives_whole(gateway: ServiceUnderTest, neighbour: Neighbour) -> None:
     body = orjson.dumps({"result": "saved", "offer_accepted": True, "agent": "A-88"})
-    headers = {"content-type": "application/json", "idempotency-key": "key-1", "x-request-id": "r-1", "cookie": "secret=1"}
+    headers = {"content-type": "application/json", "idempotency-key": "key-1", "x-request-id": "r-1", "cookie": "secret=1", "x-actor": "agent-7"}
     await gateway.http.post("/v1/tasks/save%3AC-1/outcome", content=body, headers=headers)
     (asked,) = neighbour.asked
-    assert asked["body"] == body
+    assert (asked["body"], asked["actor"]) == (body, "agent-7")
     assert asked["path"] in {"/tasks/save%3AC-1/outcome", "/tasks/save:C-1/outcome"}
     assert asked["headers"] == {"content-type": "application/json", "idempotency-key": "key-1", "x-request-id": "r-1"}
 

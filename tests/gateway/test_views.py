@@ -25,7 +25,7 @@ from tests.harness import ServiceUnderTest, until
 def story(customer: str = CUSTOMER) -> tuple[Message, ...]:
     task = f"task-of-{customer}"
     return (
-        activity(1, fact("e-1"), months={"2026-10": {"payments": 1}}, profile=profile(subscribed(), name="Li Wei"), customer=customer),
+        activity(1, fact("e-1"), months={"2026-10": {"payments": 1}}, profile=profile(subscribed(), region="hangzhou"), customer=customer),
         scored("at_risk", customer=customer),
         alerted("alert-1", customer=customer),
         decided("decision-1", customer=customer),
@@ -52,7 +52,7 @@ async def test_the_whole_story_in_one_document_while_all_others_are_down(gateway
     await gateway.send(*story())
     told = await view(gateway)
     assert (told["customer_id"], told["sequence"]) == (CUSTOMER, 1)
-    assert told["profile"]["name"] == "Li Wei"
+    assert told["profile"]["region"] == "hangzhou"
     assert told["behaviour"] == {"months": {"2026-10": {"payments": 1}}}
     assert [entry["id"] for entry in told["timeline"]] == ["e-1"]
     assert told["segment"]["segment"] == "at_risk"
@@ -62,8 +62,9 @@ async def test_the_whole_story_in_one_document_while_all_others_are_down(gateway
     assert (task["status"], task["outcome"]["result"], task["script"]) == ("done", "saved", "Ask what changed.")
     assert {name: block["source"] for name, block in told["freshness"].items()} == {
         "profile": "customer", "behaviour": "customer", "timeline": "customer", "segment": "segmentation", "alerts": "segmentation",
-        "contacts": "retention",
+        "contacts": "retention", "personal": "customer",
     }  # fmt: skip
+    assert (told["personal"], told["freshness"].pop("personal")["reason"]) == (None, "the customer service does not answer")
     assert all(block["updated_at"] for block in told["freshness"].values())
     ready = (await gateway.http.get("/health/ready")).json()
     assert (ready["status"], ready["bus"], set(ready["services"].values())) == ("ready", "up", {"away"})
@@ -90,6 +91,7 @@ async def test_what_is_not_there_yet_is_null_or_empty(door: ServiceUnderTest) ->
     assert (told["sequence"], told["profile"], told["segment"]) == (0, None, None)
     assert (told["behaviour"], told["timeline"], told["contacts"]) == ({"months": {}}, [], {"decisions": [], "tasks": []})
     assert told["freshness"]["profile"] == {"updated_at": None, "source": "customer"}
+    assert told["freshness"]["personal"] == {"updated_at": None, "source": "customer", "reason": "the customer service does not answer"}
 
 
 async def test_a_duplicate_changes_nothing(gateway: ServiceUnderTest) -> None:
@@ -102,11 +104,11 @@ async def test_a_duplicate_changes_nothing(gateway: ServiceUnderTest) -> None:
 
 async def test_a_replayed_activity_brings_its_facts_only(door: ServiceUnderTest) -> None:
     """Its months and profile are older than what came since."""
-    await door.send(activity(3, fact("e-3"), months={"2026-10": {"payments": 3}}, profile=profile(name="new")))
-    await door.send(replayed(activity(2, fact("e-2", at=NOON - timedelta(days=1)), months={"2026-10": {"payments": 2}}, profile=profile(name="old"))))
+    await door.send(activity(3, fact("e-3"), months={"2026-10": {"payments": 3}}, profile=profile(region="new")))
+    await door.send(replayed(activity(2, fact("e-2", at=NOON - timedelta(days=1)), months={"2026-10": {"payments": 2}}, profile=profile(region="old"))))
     told = await view(door)
     assert [entry["id"] for entry in told["timeline"]] == ["e-3", "e-2"]
-    assert (told["sequence"], told["behaviour"]["months"]["2026-10"], told["profile"]["name"]) == (3, {"payments": 3}, "new")
+    assert (told["sequence"], told["behaviour"]["months"]["2026-10"], told["profile"]["region"]) == (3, {"payments": 3}, "new")
 
 
 async def test_an_older_segment_does_not_come_back(door: ServiceUnderTest) -> None:
@@ -186,11 +188,13 @@ async def test_a_row_is_not_read_while_another_batch_works_on_it(gateway: Servic
     assert (told["sequence"], len(told["alerts"]), told["segment"]["segment"]) == (1, 1, "champions")
 
 
-async def test_a_customer_is_found_by_number_and_account(gateway: ServiceUnderTest) -> None:
-    await gateway.send(story()[0])
+async def test_a_customer_is_found_by_what_they_own(gateway: ServiceUnderTest) -> None:
+    """C2 C9: by number, card, document and account; of the first three only keyed hashes are kept."""
+    await gateway.send(activity(1, profile=profile(subscribed(), document="id_card:330106 19800101 0011")))
     direct = (await gateway.http.get(f"/v1/customers/{CUSTOMER}")).content
-    assert (await gateway.http.get("/v1/customers", params={"msisdn": NUMBER})).content == direct
-    assert (await gateway.http.get("/v1/customers", params={"account": "A-1"})).content == direct
+    owned = {"msisdn": NUMBER, "imsi": "460008613800138", "account": "A-1", "document": "id_card:330106198001010011"}
+    for kind, value in owned.items():
+        assert (await gateway.http.get("/v1/customers", params={kind: value})).content == direct, kind
 
 
 OLD_OWNER = (

@@ -16,7 +16,7 @@ TOPICS_IN = "shared/contracts/topics.py"
 CLOCK_IN = "shared/clock.py"
 PRINTS_IN = ("shared/contracts/asyncapi.py",)
 
-TOPIC_NAMES = frozenset({"billing", "network", "care", "orders", "activity", "segments", "alerts", "contacts", "outcomes"})
+TOPIC_NAMES = frozenset({"billing", "network", "care", "orders", "activity", "segments", "alerts", "contacts", "outcomes", "feeds"})
 TAKES_TOPIC_FIRST = frozenset({"Message", "event_message", "dead_letter_topic"})
 CLOCK_CALLS = frozenset({("datetime", "now"), ("datetime", "utcnow"), ("date", "today"), ("time", "time"), ("time", "monotonic"), ("time", "sleep")})
 

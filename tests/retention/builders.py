@@ -19,7 +19,7 @@ from shared.contracts.segmentation import AlertRaised
 from tests.builders import NOON, cloud_event, message
 
 CAMPAIGN_ID, SALT, SHARE = "save-on-warning", "save-on-warning-1", 0.10
-LIVE = {"subscription_id": "S-1", "msisdn": "8613800138000", "payment_type": "postpaid", "activated_at": "2025-01-05T09:00:00Z"}
+LIVE = {"subscription_id": "S-1", "msisdn": "~1.msisdn.k.IDX.c", "payment_type": "postpaid", "activated_at": "2025-01-05T09:00:00Z"}
 ENDED = LIVE | {"terminated_at": "2026-09-01T00:00:00Z", "termination_reason": "port_out"}
 PROFILE: dict[str, Any] = {"kind": "person", "consents": [{"channel": "call", "granted": True}], "subscriptions": [LIVE]}
 
@@ -49,12 +49,25 @@ def profile(**changes: Any) -> dict[str, Any]:
 
 
 def activity(
-    customer_id: str, sequence: int, *facts: dict[str, Any], profile: dict[str, Any] | None = None, headers: dict[str, bytes] | None = None
+    customer_id: str, sequence: int, *facts: dict[str, Any], profile: dict[str, Any] | None = None, headers: dict[str, bytes] | None = None, **flags: Any
 ) -> Message:
-    data: dict[str, Any] = {"facts": list(facts) or [fact(care.InquiryMade)], "months": {}, "profile": profile}
+    data: dict[str, Any] = {"facts": list(facts) or [fact(care.InquiryMade)], "months": {}, "profile": profile} | flags
     event = cloud_event(Activity, f"customer:{customer_id}", id=f"{customer_id}:{sequence}", source="holdfast/customer", **data)
     sent = message(event | {"sequence": sequence}, topic=topics.ACTIVITY)
     return Message(sent.topic, customer_id, sent.value, headers or {})
+
+
+def retold(customer_id: str, sequence: int, *facts: dict[str, Any], profile: dict[str, Any] | None = None) -> Message:
+    """The first message of a customer told again from the beginning."""
+    return activity(customer_id, sequence, *facts, profile=profile, resets=True, restated=True)
+
+
+def merged(customer_id: str, sequence: int, *, into: str) -> Message:
+    return activity(customer_id, sequence, resets=True, merged_into=into)
+
+
+def erased(customer_id: str, sequence: int) -> Message:
+    return activity(customer_id, sequence, resets=True, erased=True)
 
 
 def fact(payload: Any, *, at: datetime = NOON, **data: Any) -> dict[str, Any]:

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from services.retention import use_cases
 from services.retention.calling_hours import zone_of
 from services.retention.tables import ASSIGNMENTS, CAMPAIGNS, COMPLAINTS, CONTACTABLES, DECISIONS, TASKS, WAITING
+from services.retention.use_cases.taking_in import take_in
 from shared import clock
 from shared.bus import Message
 from shared.contracts import topics
@@ -51,7 +51,7 @@ async def test_a_warning_becomes_a_decision_and_a_task(retention: ServiceUnderTe
     }  # fmt: skip
     decided, opened_task = await retention.read(topics.CONTACTS, count=2)
     assert (decided["type"], decided["subject"], decided["data"]["verdict"]) == ("retention.decision_made.v1", f"customer:{one}", "contact")
-    assert (decided["data"]["arm"], decided["data"]["offer_id"], len(decided["data"]["gates"])) == ("treatment", "loyalty-10", 13)
+    assert (decided["data"]["arm"], decided["data"]["offer_id"], len(decided["data"]["gates"])) == ("treatment", "loyalty-10", 14)
     assert (opened_task["type"], opened_task["data"]["task_id"]) == ("retention.task_opened.v1", decision_id)
     assert (decided["source"], decided["id"]) != (opened_task["source"], opened_task["id"])
     assert await verdicts(retention, one) == [("contact", None)]
@@ -103,6 +103,11 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "no consent": ({"consents": [{"channel": "call", "granted": False}]}, "consent"),
     "unknown consent": ({"consents": None}, "consent"),
     "consent for another channel": ({"consents": [{"channel": "sms", "granted": True}]}, "consent"),
+    "consent for another purpose": ({"consents": [{"channel": "call", "granted": True, "purpose": "survey"}]}, "consent"),
+    "given by contract, refused as consent": (
+        {"consents": [{"channel": "call", "granted": False}, {"channel": "call", "granted": True, "legal_basis": "contract"}]},
+        "consent",
+    ),
     "do not contact": ({"do_not_contact": True}, "do_not_contact"),
     "visitor": ({"visitor": True}, "not_visitor_or_employer_paid"),
     "employer paid": ({"employer_paid": True}, "not_visitor_or_employer_paid"),
@@ -240,7 +245,7 @@ async def test_without_a_zone_of_their_own_the_default_one_counts(retention: Ser
     one, default = customer(), zone_where_it_is(22)
     arrived = [delivered(activity(one, 1, profile=profile(timezone=None))), delivered(alert(one))]
     async with retention.database.transaction() as tx:
-        await use_cases.take_in(tx, arrived, default_zone=default)
+        await take_in(tx, arrived, default_zone=default)
     [task] = await tasks(retention)
     assert task["timezone"] == default
     assert datetime.fromisoformat(task["due_at"]).astimezone(zone_of(default)).hour == 9

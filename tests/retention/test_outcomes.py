@@ -39,7 +39,7 @@ async def test_an_outcome_finishes_its_task_and_is_published(retention: ServiceU
     assert (event["type"], event["subject"]) == ("retention.outcome_recorded.v1", f"customer:{customers(1)[0]}")
     assert event["data"] | {"recorded_at": None} == {
         "task_id": task_id, "campaign_id": "save-on-warning", "alert_id": task_id.removeprefix("save-on-warning:"), "offer_id": "data-boost",
-        "recorded_at": None, **SAVED,
+        "recorded_at": None, **SAVED, "note": "",
     }  # fmt: skip
     task = (await retention.http.get(f"/tasks/{task_id}")).json()
     assert (task["status"], task["outcome"]["result"]) == ("done", "saved")

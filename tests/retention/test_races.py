@@ -6,8 +6,8 @@ import asyncio
 
 import sqlalchemy as sa
 
-from services.retention import use_cases
 from services.retention.tables import CAMPAIGNS, DECISIONS, TASKS, WAITING
+from services.retention.use_cases.taking_in import take_in
 from shared.bus import Message
 from shared.contracts.decoding import decode
 from shared.settings import Settings
@@ -65,7 +65,7 @@ async def test_a_warning_and_the_first_activity_at_once_never_miss_each_other(re
 async def decide(retention: ServiceUnderTest, sent: Message) -> None:
     delivery = Delivery(decode(sent.value), record(sent.value, topic=sent.topic), replayed=False)
     async with retention.database.transaction() as tx:
-        await use_cases.take_in(tx, [delivery], default_zone="UTC")
+        await take_in(tx, [delivery], default_zone="UTC")
 
 
 async def is_decided(retention: ServiceUnderTest, count: int) -> bool:

@@ -123,14 +123,15 @@ def test_what_names_no_time_zone_is_none(name: str) -> None:
 def test_the_gates_stand_in_their_documented_order() -> None:
     """R9: the order in which reasons are shown is part of the contract."""
     assert [gate.gate for gate in check(situation())] == [
-        "known_customer", "live_subscription", "not_visitor_or_employer_paid", "do_not_contact", "consent", "timezone", "open_complaint", "offer",
-        "global_hold_out", "hold_out", "frequency_cap", "campaign_running", "capacity",
+        "known_customer", "not_merged_or_erased", "live_subscription", "not_visitor_or_employer_paid", "do_not_contact", "consent", "timezone",
+        "open_complaint", "offer", "global_hold_out", "hold_out", "frequency_cap", "campaign_running", "capacity",
     ]  # fmt: skip
     assert all(gate.passed for gate in check(situation()))
 
 
 REFUSALS: dict[str, dict[str, Any]] = {
     "known_customer": {"waited": LONGEST_WAIT + timedelta(seconds=1)},
+    "not_merged_or_erased": {"customer": contactable(merged_into="C-2")},
     "live_subscription": {"customer": contactable(live_subscriptions=0)},
     "not_visitor_or_employer_paid": {"customer": contactable(visitor=True)},
     "do_not_contact": {"customer": contactable(do_not_contact=True)},

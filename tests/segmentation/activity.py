@@ -11,7 +11,7 @@ import orjson
 
 from shared.bus import Message
 from shared.contracts import billing, care, network, orders, topics
-from shared.contracts.customer import Activity, Fact
+from shared.contracts.customer import Activity, CustomerReturned, Fact, FeedStateChanged
 from shared.contracts.envelope import Payload
 from tests.builders import cloud_event
 
@@ -63,18 +63,43 @@ def asked_to_leave(*, at: datetime, id: str | None = None) -> Document:
     return fact(orders.PortOutRequested, at=at, id=id)
 
 
+def came_back(*, at: datetime) -> Document:
+    return fact(CustomerReturned, at=at)
+
+
 def profile(*payment_types: str, brand: str = "gotone") -> Document:
     """Of a customer with one live subscription of each payment type."""
     common = {"brand": brand, "brand_rank": 3, "plan": "gotone-128", "activated_at": "2025-01-05T09:00:00Z"}
     return {"subscriptions": [common | {"subscription_id": f"S-{one}", "payment_type": one} for one in payment_types]}
 
 
-def activity(customer_id: str, *facts: Document, sequence: int | None = None, months: Months | None = None, profile: Document | None = None) -> Message:
+def activity(
+    customer_id: str, *facts: Document, sequence: int | None = None, months: Months | None = None, profile: Document | None = None, **flags: Any
+) -> Message:
     """The customer's next message, unless `sequence` says which."""
     SEQUENCES[customer_id] = sequence = sequence or SEQUENCES[customer_id] + 1
-    data: Document = {"facts": list(facts), "months": months or {}} | ({"profile": profile} if profile else {})
+    data: Document = {"facts": list(facts), "months": months or {}} | ({"profile": profile} if profile else {}) | flags
     event = cloud_event(Activity, f"customer:{customer_id}", id=f"{customer_id}:{sequence}", source="holdfast/customer", at=days_ago(0.5))
     return Message(topics.ACTIVITY, customer_id, orjson.dumps(event | {"data": data, "sequence": sequence}))
+
+
+def retold(customer_id: str, *facts: Document, **data: Any) -> Message:
+    """The first message of a customer told again from the beginning."""
+    return activity(customer_id, *facts, resets=True, restated=True, **data)
+
+
+def merged(customer_id: str, into: str) -> Message:
+    return activity(customer_id, resets=True, merged_into=into)
+
+
+def erased(customer_id: str) -> Message:
+    return activity(customer_id, resets=True, erased=True)
+
+
+def feed(state: str, *, topic: str = topics.BILLING, at: datetime | None = None) -> Message:
+    event = cloud_event(FeedStateChanged, f"feed:{topic}:core", source="holdfast/customer", at=at or days_ago(0.5))
+    event["data"] |= {"feed_topic": topic, "feed_source": "core", "state": state}
+    return Message(topics.FEEDS, f"{topic}:core", orjson.dumps(event))
 
 
 def as_fact(document: Document) -> Fact:

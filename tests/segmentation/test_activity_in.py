@@ -66,7 +66,7 @@ async def test_a_redelivered_batch_changes_nothing(segmentation: ServiceUnderTes
 async def test_a_dead_letter_replayed_adds_its_facts_only(segmentation: ServiceUnderTest) -> None:
     """S1: what it says of months and profile is older than what came after it; its payments still count, once."""
     old = {"2026-01": {"usage_days": 1}}
-    broken = activity("dead", sequence=2, months=old, profile=profile("prepaid"))
+    broken = activity("dead", {"not": "a fact"}, sequence=2, months=old, profile=profile("prepaid"))
     await segmentation.send(
         activity("dead", paid(100, at=days_ago(9)), sequence=1),
         broken,

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from services.gateway.routes import commands, customers, events, lists, pages
+from services.gateway.routes import customers, dead_letters, events, lists, pages, passed_on
 
-ROUTERS = (customers.ROUTER, events.ROUTER, lists.ROUTER, commands.ROUTER, pages.ROUTER)
+ROUTERS = (customers.ROUTER, events.ROUTER, lists.ROUTER, passed_on.ROUTER, dead_letters.ROUTER, pages.ROUTER)

@@ -2,48 +2,103 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import sqlalchemy as sa
-from fastapi import APIRouter, Header, Path, Query
+from fastapi import APIRouter, Header, Path, Query, Request
+from pydantic import AwareDatetime
 from starlette.responses import Response
 
 from services.gateway import use_cases
+from services.gateway.answer import FIELDS, PERSONAL, Asked, answer
+from services.gateway.forwarding import forward, passed_on
+from services.gateway.personal import NOT_ASKED, Key, PersonalData
 from services.gateway.schemas import CustomerView
-from services.gateway.view import answer
 from shared.errors import InvalidRequest
-from shared.web import Reading
+from shared.web import Keys, Reading
 
 ROUTER = APIRouter(prefix="/v1/customers", tags=["customers"])
 
 PRINTABLE = r"^[^\x00-\x1f]+$"
 CustomerId = Annotated[str, Path(max_length=128, pattern=PRINTABLE, examples=["C-1"])]
+Text = Annotated[str | None, Query(max_length=128, pattern=PRINTABLE)]
 IfNoneMatch = Annotated[str, Header(max_length=1000, description="ETags of views that are there already: 304 when one is still right")]
-VIEW: dict[int | str, dict[str, Any]] = {200: {"model": CustomerView}, 304: {"description": "The view is still the one of If-None-Match"}}
+Fields = Annotated[str | None, Query(max_length=200, description=f"Blocks to answer, with commas between; all without it: {', '.join(FIELDS)}")]
+Moment = Annotated[AwareDatetime | None, Query(description="ISO 8601 with its offset: answered by the customer service, as its own view of then")]
+WHO_ASKS = frozenset({"x-actor", "x-request-id"})
+VIEW: dict[int | str, dict[str, Any]] = {
+    200: {"model": CustomerView},
+    304: {"description": "The view is still the one of If-None-Match"},
+    410: {"description": "The customer was erased"},
+}
 
 
 @ROUTER.get("/{customer_id}", operation_id="get_customer", summary="The whole story of one customer, in one call", responses=VIEW)
-async def get_customer(connection: Reading, customer_id: CustomerId, if_none_match: IfNoneMatch = "") -> Response:
-    """Answered from the gateway's own read model: also while every other service is down. `freshness` says how old each block is."""
-    return _answer(await use_cases.view(connection, customer_id), if_none_match)
-
-
-@ROUTER.get("", operation_id="find_customer", summary="The same, by a number or account the customer owns now", responses=VIEW)
-async def find_customer(
+async def get_customer(
+    request: Request,
     connection: Reading,
-    msisdn: Annotated[str | None, Query(pattern=r"^[1-9][0-9]{6,14}$", examples=["8613800138000"])] = None,
-    account: Annotated[str | None, Query(max_length=128, pattern=PRINTABLE)] = None,
+    customer_id: CustomerId,
+    fields: Fields = None,
+    as_of: Moment = None,
+    known_at: Moment = None,
     if_none_match: IfNoneMatch = "",
 ) -> Response:
-    given = [f"{kind}:{value}" for kind, value in (("msisdn", msisdn), ("account", account)) if value is not None]
+    """By its id, or by that of one who was merged into it. Answered from the gateway's own read model: also while every other
+    service is down. `freshness` says how old each block is. With `as_of` (what had happened by then) or `known_at` (what had
+    been recorded by then) the customer service answers."""
+    if as_of or known_at:
+        return await forward(request, "customer", "customers", customer_id)
+    chosen = _chosen(fields)
+    return await _answer(request, await use_cases.view(connection, customer_id), chosen, if_none_match)
+
+
+@ROUTER.get("", operation_id="find_customer", summary="The same, by what the customer owns now", responses=VIEW)
+async def find_customer(
+    request: Request,
+    connection: Reading,
+    keyring: Keys,
+    msisdn: Annotated[str | None, Query(pattern=r"^[1-9][0-9]{6,14}$", examples=["8613800138000"])] = None,
+    imsi: Annotated[str | None, Query(pattern=r"^[0-9]{14,15}$")] = None,
+    document: Text = None,
+    account: Text = None,
+    fields: Fields = None,
+    if_none_match: IfNoneMatch = "",
+) -> Response:
+    """Numbers are kept as keyed hashes only."""
+    by = {"msisdn": msisdn, "imsi": imsi, "document": document, "account": account}
+    given = [f"{kind}:{value}" for kind, value in by.items() if value is not None]
     if len(given) != 1:
-        raise InvalidRequest("give either msisdn or account")
-    return _answer(await use_cases.view_of_owner(connection, given[0]), if_none_match)
+        raise InvalidRequest(f"give one of {', '.join(by)}")
+    chosen = _chosen(fields)
+    return await _answer(request, await use_cases.view_of_owner(connection, keyring.subject(given[0])), chosen, if_none_match)
 
 
-def _answer(row: sa.Row[Any], if_none_match: str) -> Response:
-    version = f'"{row.version}"'
+def _chosen(fields: str | None) -> frozenset[str]:
+    """Raises InvalidRequest."""
+    chosen = frozenset(FIELDS if fields is None else fields.split(","))
+    unknown = chosen - set(FIELDS)
+    if unknown:
+        raise InvalidRequest(f"fields has no {', '.join(sorted(unknown))}: choose among {', '.join(FIELDS)}")
+    return chosen
+
+
+async def _answer(request: Request, rows: Sequence[sa.Row[Any]], fields: frozenset[str], if_none_match: str) -> Response:
+    asked = await _ask(request, rows[0]) if PERSONAL in fields else NOT_ASKED
+    version = _version(rows, fields, asked)
     headers = {"etag": f"W/{version}", "cache-control": "private, no-cache"}
     if version in {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}:
         return Response(status_code=304, headers=headers)
-    return Response(answer(row), media_type="application/json", headers=headers)
+    return Response(answer(rows, fields, asked), media_type="application/json", headers=headers)
+
+
+async def _ask(request: Request, row: sa.Row[Any]) -> Asked:
+    personal: PersonalData = request.app.state.personal
+    return await personal.of(Key(row.customer_id, row.version), {name: value for name, value in passed_on(request).items() if name in WHO_ASKS})
+
+
+def _version(rows: Sequence[sa.Row[Any]], fields: frozenset[str], asked: Asked) -> str:
+    """Another customer behind the same number, or a customer service that answers again, is another version."""
+    parts = [*(f"{row.customer_id}:{row.version}" for row in rows), *sorted(fields), str(asked.text is None)]
+    return f'"{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:24]}"'

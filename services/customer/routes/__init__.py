@@ -1,0 +1,1 @@
+"""HTTP in: each route calls one use case."""

@@ -1,0 +1,1 @@
+"""What the customer service can do: one function, one transaction's worth."""

@@ -1,0 +1,52 @@
+"""The dead letters of the other services; the gateway's own are in api.py."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Path, Request
+from starlette.responses import Response
+
+from services.gateway.forwarding import forward
+from services.gateway.routes.passed_on import PAGED, documented
+from shared.dead_letter_routes import DeadId, DeadLetter, DeadLetters, Replay
+
+ROUTER = APIRouter(prefix="/v1")
+
+Owner = Annotated[Literal["customer", "segmentation", "retention"], Path(description="Who could not apply the record")]
+
+
+@ROUTER.get(
+    "/dead-letters/{service}",
+    operation_id="list_dead_letters",
+    summary="Records that a service could not apply, oldest first",
+    tags=["dead letters"],
+    dependencies=PAGED,
+    responses={200: {"model": DeadLetters}},
+)
+async def list_dead_letters(request: Request, service: Owner, status: Literal["dead", "replayed"] | None = None) -> Response:
+    return await forward(request, service, "dead-letters")
+
+
+@ROUTER.get(
+    "/dead-letters/{service}/{dead_id}",
+    operation_id="get_dead_letter",
+    summary="One of them, with its bytes",
+    tags=["dead letters"],
+    responses={200: {"model": DeadLetter}},
+)
+async def get_dead_letter(request: Request, service: Owner, dead_id: DeadId) -> Response:
+    return await forward(request, service, "dead-letters", str(dead_id))
+
+
+@ROUTER.post(
+    "/dead-letters/{service}/{dead_id}/replay",
+    operation_id="replay_dead_letter",
+    summary="Publish it again, corrected or as it was",
+    tags=["dead letters"],
+    status_code=202,
+    responses={202: {"model": DeadLetter}},
+    openapi_extra=documented(Replay),
+)
+async def replay_dead_letter(request: Request, service: Owner, dead_id: DeadId) -> Response:
+    return await forward(request, service, "dead-letters", str(dead_id), "replay")

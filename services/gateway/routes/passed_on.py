@@ -1,0 +1,156 @@
+"""What another service owns, passed on to it: its answer is the answer. The list at the end is all of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, NamedTuple
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from services.gateway.forwarding import forward
+from services.gateway.schemas import (
+    BlockRequest,
+    CaseProgress,
+    MergeRequest,
+    NewProspect,
+    OutcomeReport,
+    Reason,
+    RecutRequest,
+    ReviewDecision,
+    StageChange,
+)
+from shared.web import idempotency_key
+
+ROUTER = APIRouter(prefix="/v1")
+
+
+class Passed(NamedTuple):
+    """A resource of `service`. Its path there is the same, unless `inner` says another. `once`: needs an Idempotency-Key."""
+
+    method: str
+    path: str
+    service: str
+    tag: str
+    operation_id: str
+    summary: str
+    body: type[BaseModel] | None = None
+    query: tuple[str, ...] = ()
+    paged: bool = False
+    once: bool = False
+    status: int = 200
+    inner: str | None = None
+
+
+def _paged(
+    limit: Annotated[int | None, Query(ge=1, le=200)] = None,
+    cursor: Annotated[str | None, Query(max_length=1000, description="`next_cursor` of the page before")] = None,
+) -> None:
+    """For the documentation: the query is passed on as it is."""
+
+
+def documented(model: type[BaseModel]) -> dict[str, Any]:
+    """A body that the owner of the resource validates."""
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": model.model_json_schema()}}}}
+
+
+PAGED = [Depends(_paged)]
+ONCE = [Depends(idempotency_key)]
+
+
+def _add(one: Passed) -> None:
+    ROUTER.add_api_route(
+        one.path,
+        _endpoint(one),
+        methods=[one.method],
+        operation_id=one.operation_id,
+        summary=one.summary,
+        tags=[one.tag],
+        status_code=one.status,
+        dependencies=(PAGED if one.paged else []) + (ONCE if one.once else []),
+        openapi_extra={"parameters": _parameters(one)} | (documented(one.body) if one.body else {}),
+        response_class=Response,
+    )
+
+
+def _endpoint(one: Passed) -> Callable[[Request], Awaitable[Response]]:
+    steps = (one.inner or one.path).strip("/").split("/")
+
+    async def pass_on(request: Request) -> Response:
+        return await forward(request, one.service, *(step.format(**request.path_params) for step in steps))
+
+    return pass_on
+
+
+def _parameters(one: Passed) -> list[dict[str, Any]]:
+    in_path = [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in re.findall(r"{(\w+)}", one.path)]
+    return in_path + [{"name": name, "in": "query", "required": False, "schema": {"type": "string"}} for name in one.query]
+
+
+CUSTOMER, SEGMENTATION, RETENTION = "customer", "segmentation", "retention"
+OF_CUSTOMER = "/customers/{customer_id}"
+
+ALL = (
+    Passed("GET", f"{OF_CUSTOMER}/personal", CUSTOMER, "privacy", "get_personal", "Who the customer is; `reveal=true`: in plain, on record", query=("reveal",)),
+    Passed("GET", f"{OF_CUSTOMER}/quality", CUSTOMER, "data quality", "get_quality", "What is missing or wrong, and which contact points work"),
+    Passed("GET", f"{OF_CUSTOMER}/matches", CUSTOMER, "identity", "list_matches", "What the customer is compared by, and who has it too"),
+    Passed(
+        "GET", f"{OF_CUSTOMER}/segmentation", SEGMENTATION, "segments", "get_segmentation", "Features, scores and open alerts, now or as known at `as_of`",
+        query=("as_of",), inner=OF_CUSTOMER,
+    ),
+    Passed("GET", f"{OF_CUSTOMER}/decisions", RETENTION, "retention", "list_decisions", "Why the customer was contacted, or not"),
+    Passed("GET", "/owner", CUSTOMER, "identity", "get_owner", "Whose an identifier is, now or at a past moment", query=("identifier", "at")),
+    Passed("GET", "/merges", CUSTOMER, "identity", "list_merges", "Who was merged with whom, newest first", query=("customer_id",), paged=True),
+    Passed("POST", "/merges", CUSTOMER, "identity", "merge_customers", "Two customers are one person", body=MergeRequest, status=201),
+    Passed("POST", "/merges/{merge_id}/undo", CUSTOMER, "identity", "undo_merge", "They were two persons after all", body=Reason),
+    Passed("GET", "/reviews", CUSTOMER, "identity", "list_reviews", "Customers who may be one person", query=("state",), paged=True),
+    Passed("GET", "/reviews/{review_id}", CUSTOMER, "identity", "get_review", "One pair, what they share and what was decided"),
+    Passed("POST", "/reviews/{review_id}", CUSTOMER, "identity", "decide_review", "They are one person, or two", body=ReviewDecision),
+    Passed("GET", "/block-list", CUSTOMER, "identity", "list_blocked", "Values that are no evidence", paged=True),
+    Passed("POST", "/block-list", CUSTOMER, "identity", "block_value", "A value many share is no evidence from now on", body=BlockRequest, status=201),
+    Passed("DELETE", "/block-list/{part}", CUSTOMER, "identity", "unblock_value", "It is evidence again", status=204),
+    Passed("GET", "/reentries", CUSTOMER, "identity", "list_reentries", "Customers who left and are back under another id", query=("customer_id",), paged=True),
+    Passed("GET", "/kpi/new-customers", CUSTOMER, "identity", "count_new_customers", "By channel: registered, of them returned, net new", query=("month",)),
+    Passed("GET", "/kpi/data-quality", CUSTOMER, "data quality", "rate_data_quality", "By who acquired the customers", query=("by", "month")),
+    Passed("GET", "/quality/worst", CUSTOMER, "data quality", "list_worst_quality", "Of whom least is known or right", query=("channel", "agent"), paged=True),
+    Passed("GET", "/cases", CUSTOMER, "cases", "list_cases", "What is due first comes first", query=("state", "overdue", "customer_id"), paged=True),
+    Passed("GET", "/cases/{complaint_id}", CUSTOMER, "cases", "get_case", "One complaint: its stages, all that was said", query=("customer_id", "reveal")),
+    Passed(
+        "POST", "/cases/{complaint_id}/progress", CUSTOMER, "cases", "progress_case", "Take a complaint to a later stage",
+        body=CaseProgress, query=("customer_id",),
+    ),
+    Passed("GET", "/surveys/due", CUSTOMER, "cases", "list_surveys_due", "Whom to ask whether the resolution helped", paged=True),
+    Passed("GET", "/prospects", CUSTOMER, "prospects", "list_prospects", "Potential customers, newest first, masked", query=("source", "stage"), paged=True),
+    Passed("POST", "/prospects", CUSTOMER, "prospects", "create_prospect", "Put down a potential customer", body=NewProspect, once=True, status=201),
+    Passed("GET", "/prospects/funnel", CUSTOMER, "prospects", "count_prospects", "By source and stage"),
+    Passed("GET", "/prospects/{prospect_id}", CUSTOMER, "prospects", "get_prospect", "One potential customer", query=("reveal",)),
+    Passed("PATCH", "/prospects/{prospect_id}", CUSTOMER, "prospects", "set_prospect_stage", "Where a potential customer stands", body=StageChange),
+    Passed("GET", f"{OF_CUSTOMER}/export", CUSTOMER, "privacy", "export_customer", "Everything about one customer, in plain: goes on record"),
+    Passed("GET", f"{OF_CUSTOMER}/consents", CUSTOMER, "privacy", "get_consents", "What the customer agreed to, now and ever, with the sources"),
+    Passed("POST", f"{OF_CUSTOMER}/erasure", CUSTOMER, "privacy", "erase_customer", "Forget the customer for good", body=Reason, status=201),
+    Passed("GET", f"{OF_CUSTOMER}/erasure", CUSTOMER, "privacy", "get_erasure", "The proof that the customer was erased"),
+    Passed("GET", f"{OF_CUSTOMER}/legal-holds", CUSTOMER, "privacy", "list_legal_holds", "What obliges to keep the customer's data, or did"),
+    Passed("POST", f"{OF_CUSTOMER}/legal-holds", CUSTOMER, "privacy", "place_legal_hold", "The customer's data has to be kept", body=Reason, status=201),
+    Passed("POST", "/legal-holds/{hold_id}/lift", CUSTOMER, "privacy", "lift_legal_hold", "It need not be kept any more"),
+    Passed("GET", "/keys", CUSTOMER, "privacy", "get_keys", "How many data keys are under which master key"),
+    Passed("GET", "/retention-periods", CUSTOMER, "privacy", "list_retention_periods", "How long each kind of data is kept, and what was deleted"),
+    Passed("GET", "/audit", CUSTOMER, "privacy", "list_audit", "Who read or changed what, newest first", query=("customer_id", "actor", "action"), paged=True),
+    Passed("GET", "/feeds", CUSTOMER, "operations", "list_feeds", "The sources of events, and whether each is as usual", paged=True),
+    Passed("GET", "/feeds/alerts", CUSTOMER, "operations", "list_feed_alerts", "When sources fell silent, changed, or were as usual again", paged=True),
+    Passed("GET", "/reconciliation", CUSTOMER, "operations", "get_reconciliation", "What was accepted, and what became of it", query=("recount",)),
+    Passed("GET", "/parked", CUSTOMER, "operations", "list_parked", "Events that wait for their customer to appear", query=("subject",), paged=True),
+    Passed("GET", "/segments", SEGMENTATION, "segments", "count_segments", "Customers per population and named segment"),
+    Passed("GET", "/rfm/cuts", SEGMENTATION, "segments", "list_cuts", "The versions of the cut points, newest first", paged=True),
+    Passed("POST", "/rfm/recut", SEGMENTATION, "segments", "request_recut", "Cut the RFM scores anew over all", body=RecutRequest, once=True, status=202),
+    Passed("GET", "/campaigns", RETENTION, "retention", "list_campaigns", "All campaigns"),
+    Passed("GET", "/campaigns/{campaign_id}", RETENTION, "retention", "get_campaign", "One campaign, with counts per arm and outcome"),
+    Passed("POST", "/campaigns/{campaign_id}/pause", RETENTION, "retention", "pause_campaign", "Contact nobody from now on"),
+    Passed("POST", "/campaigns/{campaign_id}/resume", RETENTION, "retention", "resume_campaign", "Contact again"),
+    Passed("GET", "/offers", RETENTION, "retention", "list_offers", "The offer catalogue"),
+    Passed("POST", "/tasks/{task_id}/outcome", RETENTION, "tasks", "report_outcome", "Report what came of a task", body=OutcomeReport, once=True),
+)  # fmt: skip
+
+for passed in ALL:
+    _add(passed)

@@ -1,0 +1,129 @@
+"""A decision for each warning and each campaign it triggers, stored with its gates, and what follows from it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from services.retention import repository
+from services.retention.campaign import Campaign
+from services.retention.contactable import Contactable
+from services.retention.decision import PRIORITIES, Contact, Decision, decide, decision_id
+from services.retention.surroundings import Alert, Surroundings
+from services.retention.tables import OUTBOX
+from services.retention.use_cases import publishing
+from shared import clock, outbox
+from shared.bus import Message
+from shared.contracts.retention import DecisionMade, TaskOpened
+from shared.database import Transaction
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A decision, and what is published about it."""
+
+    alert: Alert
+    campaign: Campaign
+    decision: Decision
+    announced: DecisionMade
+    opened: TaskOpened | None
+
+
+async def decide_about(tx: Transaction, alerts: Sequence[Alert], customers: Mapping[str, Contactable], *, default_zone: str) -> None:
+    """Each alert once per campaign it triggers, under the locks of the campaigns; the customers are locked already."""
+    if not alerts:
+        return
+    campaigns = await repository.lock_campaigns(tx)
+    undecided = {decision_id(one.campaign_id, alert.raised.alert_id): (alert, one) for alert in alerts for one in campaigns if alert.raised.kind in one.offers}
+    for known in await repository.decided(tx, undecided.keys()):
+        del undecided[known]
+    if not undecided:
+        return
+    around = await _look_around(tx, {alert.customer_id for alert, _ in undecided.values()}, campaigns, default_zone)
+    made = [_make(around, name, alert, one, customers[alert.customer_id]) for name, (alert, one) in undecided.items()]
+    await repository.insert_decisions(
+        tx,
+        decisions=[_decision_row(one) for one in made],
+        assignments=list({(row["campaign_id"], row["customer_id"]): row for row in map(_assignment_row, made) if row["arm"]}.values()),
+        tasks=[_task_row(one, one.opened, one.decision.contact) for one in made if one.opened and one.decision.contact],
+    )
+    await outbox.publish(tx, OUTBOX, [message for one in made for message in _messages(one)])
+
+
+async def _look_around(tx: Transaction, customer_ids: set[str], campaigns: Sequence[Campaign], default_zone: str) -> Surroundings:
+    now = clock.now()
+    longest_cap = timedelta(days=max(one.cap_days for one in campaigns))
+    members = await repository.members(tx, customer_ids)
+    everybody = customer_ids.union(*members.values())
+    return Surroundings(
+        now=now,
+        default_zone=default_zone,
+        catalogue=await repository.catalogue(tx),
+        complaints=await repository.open_complaints(tx, customer_ids),
+        arms=await repository.arms(tx, everybody),
+        contacts=await repository.contacts(tx, everybody, since=now - longest_cap, now=now),
+        open_tasks=Counter(await repository.open_tasks(tx)),
+        members=members,
+    )
+
+
+def _make(around: Surroundings, name: str, alert: Alert, campaign: Campaign, customer: Contactable) -> Made:
+    decision = decide(around.situation(alert, campaign, customer))
+    around.note(alert.customer_id, campaign, decision)
+    announced = DecisionMade(
+        decision_id=name,
+        campaign_id=campaign.campaign_id,
+        alert_id=alert.raised.alert_id,
+        decided_at=around.now,
+        verdict=decision.verdict,
+        arm=decision.arm,
+        offer_id=decision.contact.offer.offer_id if decision.contact else None,
+        gates=decision.gates,
+    )
+    opened = _task_opened(announced, alert, campaign, decision.contact) if decision.contact else None
+    return Made(alert, campaign, decision, announced, opened)
+
+
+def _task_opened(announced: DecisionMade, alert: Alert, campaign: Campaign, contact: Contact) -> TaskOpened:
+    return TaskOpened(
+        task_id=announced.decision_id,
+        decision_id=announced.decision_id,
+        campaign_id=announced.campaign_id,
+        alert_id=announced.alert_id,
+        offer_id=contact.offer.offer_id,
+        channel=campaign.channel,
+        priority=PRIORITIES[alert.raised.severity],
+        opened_at=announced.decided_at,
+        due_at=contact.due_at,
+        reason=alert.raised.reason,
+        script=contact.offer.script,
+    )
+
+
+def _decision_row(made: Made) -> Document:
+    more = {"customer_id": made.alert.customer_id, "alert_kind": made.alert.raised.kind, "failed_gate": made.decision.failed_gate}
+    return made.announced.model_dump() | more
+
+
+def _assignment_row(made: Made) -> Document:
+    announced = made.announced
+    return {"campaign_id": announced.campaign_id, "customer_id": made.alert.customer_id, "arm": announced.arm, "assigned_at": announced.decided_at}
+
+
+def _task_row(made: Made, opened: TaskOpened, contact: Contact) -> Document:
+    hours = {name: at.isoformat("minutes") for name, at in made.campaign.hours._asdict().items()}
+    more = {"customer_id": made.alert.customer_id, "timezone": contact.zone.key, "status": "open"}
+    return opened.model_dump(exclude={"decision_id"}) | hours | more
+
+
+def _messages(made: Made) -> list[Message]:
+    customer_id, at = made.alert.customer_id, made.announced.decided_at
+    announced = publishing.event_message(made.announced, customer_id, source=publishing.DECISIONS, event_id=made.announced.decision_id, at=at)
+    if made.opened is None:
+        return [announced]
+    return [announced, publishing.event_message(made.opened, customer_id, source=publishing.TASKS, event_id=made.opened.task_id, at=at)]

@@ -1,0 +1,119 @@
+"""What is new about customers and the warnings about them, taken in together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from services.retention import repository
+from services.retention.contactable import Contactable, hear
+from services.retention.surroundings import Alert
+from services.retention.use_cases.cancelling import cancel_after
+from services.retention.use_cases.deciding import decide_about
+from shared import clock
+from shared.contracts import care
+from shared.contracts.customer import Activity
+from shared.contracts.envelope import Event
+from shared.contracts.segmentation import AlertRaised
+from shared.database import Transaction
+from shared.errors import InvalidEvent
+from shared.worker import Delivery
+
+Moments = dict[tuple[str, str], datetime]
+
+
+@dataclass(slots=True)
+class Heard:
+    """What the activities of a batch changed. Complaints: (customer id, complaint id) -> when."""
+
+    customers: dict[str, Contactable] = field(default_factory=dict)
+    reset: set[str] = field(default_factory=set)
+    opened: Moments = field(default_factory=dict)
+    resolved: Moments = field(default_factory=dict)
+
+    def apply(self, before: Contactable, sequence: int, activity: Activity) -> None:
+        customer_id = before.customer_id
+        self.customers[customer_id] = after = hear(before, sequence, activity)
+        if activity.resets:
+            self._forget(customer_id)
+        for fact in () if after.is_gone else activity.facts:
+            if fact.type == care.ComplaintOpened.type:
+                self.opened[customer_id, fact.data["complaint_id"]] = fact.occurred_at
+            elif fact.type == care.ComplaintResolved.type:
+                self.resolved[customer_id, fact.data["complaint_id"]] = fact.occurred_at
+
+    def _forget(self, customer_id: str) -> None:
+        self.reset.add(customer_id)
+        for moments in (self.opened, self.resolved):
+            for key in [key for key in moments if key[0] == customer_id]:
+                del moments[key]
+
+
+async def take_in(tx: Transaction, deliveries: Sequence[Delivery], *, default_zone: str) -> None:
+    """Take in what is new about customers, then decide about the alerts raised about them.
+
+    1. Lock every customer concerned, and who they were merged into: two workers never decide about one customer at once.
+    2. Apply the activities, each once.
+    3. After a merge or an erasure, cancel tasks that are not to be worked any more.
+    4. An alert about a customer who is unknown even now waits; those that waited for one who became known join in.
+    5. Decide, each alert once per campaign it triggers, under the locks of the campaigns.
+    """
+    activities = [one for one in deliveries if isinstance(one.event.data, Activity)]
+    survivors = {one.event.data.merged_into for one in activities if one.event.data.merged_into}
+    held = await repository.lock_contactables(tx, survivors | {_customer_id(one.event) for one in deliveries})
+    heard = await _hear(tx, held, activities)
+    customers = held | heard.customers
+    await cancel_after(tx, customers, heard.reset)
+    alerts = [Alert(_customer_id(one.event), one.event.data) for one in deliveries if isinstance(one.event.data, AlertRaised)]
+    await _let_wait(tx, [alert for alert in alerts if not customers[alert.customer_id].known])
+    released = await _release(tx, {one for one in heard.customers if customers[one].known and not held[one].known})
+    ripe = [*released, *(alert for alert in alerts if customers[alert.customer_id].known)]
+    await decide_about(tx, ripe, customers, default_zone=default_zone)
+
+
+async def _hear(tx: Transaction, held: Mapping[str, Contactable], deliveries: Sequence[Delivery]) -> Heard:
+    """Apply each activity once: a sequence that was passed is a duplicate, unless it is a dead letter published again. What was
+    told before a reset is void."""
+    heard = Heard()
+    for delivery in deliveries:
+        event, customer_id = delivery.event, _customer_id(delivery.event)
+        if event.sequence is None:
+            raise InvalidEvent("an activity without a sequence can not be told from its duplicate")
+        before = heard.customers.get(customer_id, held[customer_id])
+        is_passed = event.sequence <= before.last_sequence and not delivery.replayed
+        if not is_passed and event.sequence > before.reset_sequence:
+            heard.apply(before, event.sequence, event.data)
+    await repository.save_contactables(tx, heard.customers.values())
+    await repository.forget_complaints(tx, heard.reset)
+    await repository.save_complaints(tx, heard.opened, column="opened_at")
+    await repository.save_complaints(tx, heard.resolved, column="resolved_at")
+    return heard
+
+
+async def _let_wait(tx: Transaction, alerts: Sequence[Alert]) -> None:
+    now = clock.wall()
+    rows = {
+        alert.raised.alert_id: {
+            "alert_id": alert.raised.alert_id,
+            "customer_id": alert.customer_id,
+            "alert": alert.raised.model_dump_json(),
+            "waits_since": now,
+        }
+        for alert in alerts
+    }
+    await repository.wait(tx, list(rows.values()))
+
+
+async def _release(tx: Transaction, customer_ids: set[str]) -> list[Alert]:
+    """The alerts that waited for these customers."""
+    if not customer_ids:
+        return []
+    now = clock.wall()
+    rows = await repository.take_waiting(tx, customer_ids)
+    return [Alert(row.customer_id, AlertRaised.model_validate_json(row.alert), now - row.waits_since) for row in rows]
+
+
+def _customer_id(event: Event[Any]) -> str:
+    return event.subject.removeprefix("customer:")

@@ -1,0 +1,89 @@
+"""The work list and what came of each task, and what is asked of retention."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from services.retention import repository
+from services.retention.campaign import Offer, State
+from services.retention.tables import OUTBOX
+from services.retention.use_cases import publishing
+from shared import clock, outbox
+from shared.contracts.retention import OutcomeRecorded
+from shared.database import Transaction
+from shared.errors import Conflict, Gone, NotFound
+
+LISTED_DECISIONS = 100
+
+Document = dict[str, Any]
+
+
+async def record_outcome(tx: Transaction, task_id: str, reported: Document) -> Document:
+    """What came of a task, also of one that was cancelled while the agent was on the phone. The same outcome again changes
+    nothing, another one is a Conflict. Raises NotFound.
+
+    The note is free text about a person: it stays here, and is not published.
+    """
+    row = await repository.get_task(tx, task_id, lock=True)
+    if row is None:
+        raise NotFound(f"no task {task_id}")
+    held = (await repository.outcomes(tx, [task_id])).get(task_id)
+    if held is not None:
+        if any(held._mapping[name] != value for name, value in reported.items()):
+            raise Conflict(f"task {task_id} was done at {held.recorded_at.isoformat()}, with another outcome: {held.result}")
+        return dict(held._mapping)
+    outcome = {"task_id": task_id, "campaign_id": row.campaign_id, **reported, "recorded_at": clock.now()}
+    await repository.finish_task(tx, outcome)
+    recorded = OutcomeRecorded(alert_id=row.alert_id, offer_id=row.offer_id, **outcome | {"note": ""})
+    message = publishing.event_message(recorded, row.customer_id, source=publishing.OUTCOMES, event_id=task_id, at=recorded.recorded_at)
+    await outbox.publish(tx, OUTBOX, [message])
+    return outcome
+
+
+async def tasks(tx: Transaction, *, status: str | None, after: tuple[int, datetime, str] | None, limit: int) -> list[Document]:
+    rows = await repository.list_tasks(tx, status=status, after=after, limit=limit)
+    outcomes = await repository.outcomes(tx, [row.task_id for row in rows])
+    return [{**row._mapping, "outcome": outcomes.get(row.task_id)} for row in rows]
+
+
+async def task(tx: Transaction, task_id: str) -> Document:
+    """Raises NotFound."""
+    row = await repository.get_task(tx, task_id)
+    if row is None:
+        raise NotFound(f"no task {task_id}")
+    return {**row._mapping, "outcome": (await repository.outcomes(tx, [task_id])).get(task_id)}
+
+
+async def campaign(tx: Transaction, campaign_id: str) -> Document:
+    """With its counts. Raises NotFound."""
+    row = await repository.get_campaign(tx, campaign_id)
+    if row is None:
+        raise NotFound(f"no campaign {campaign_id}")
+    return {**row._mapping, "counts": await repository.campaign_counts(tx, campaign_id)}
+
+
+async def set_state(tx: Transaction, campaign_id: str, state: State) -> Document:
+    """Pause or resume: holds for every decision not yet made. Open tasks stay open. Raises NotFound."""
+    await repository.set_state(tx, campaign_id, state)
+    return await campaign(tx, campaign_id)
+
+
+async def decisions(tx: Transaction, customer_id: str) -> Document:
+    """Why this customer was contacted, or was not, under whichever of their ids. Raises NotFound, Gone."""
+    found = await repository.find_contactable(tx, customer_id)
+    if found is None:
+        raise NotFound(f"no customer {customer_id}")
+    if found.erased:
+        raise Gone(f"{customer_id} was erased")
+    survivor_id = next(iter(await repository.survivors(tx, [customer_id])), customer_id)
+    ids = [survivor_id, *(await repository.members(tx, [survivor_id])).get(survivor_id, ())]
+    return {
+        "customer_id": survivor_id,
+        "decisions": await repository.decisions_of(tx, ids, limit=LISTED_DECISIONS),
+        "waiting": await repository.waiting_of(tx, ids, limit=LISTED_DECISIONS),
+    }
+
+
+async def offers(tx: Transaction) -> list[Offer]:
+    return list((await repository.catalogue(tx)).values())
