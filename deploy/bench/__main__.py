@@ -1,8 +1,9 @@
-"""python -m deploy.bench [all|ingest|alert|embedded]: what Holdfast does in a second, and how long it takes.
+"""python -m deploy.bench [all|ingest|alert|embedded|import]: what Holdfast does in a second, and how long it takes.
 
 ingest     events per second from Kafka into PostgreSQL and on to `activity`, beside a bare consumer as the floor
 alert      from an event to its warning, and the 360 view, at half of that rate
 embedded   both on SQLite and the embedded bus
+import     customers per second from a CSV file, beside a plain COPY of the same rows; then the screen pop among them
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import orjson
 
-from deploy.bench import delays, ingest, load, place, report
+from deploy.bench import delays, importing, ingest, load, place, report, screen
 from deploy.bench.processes import PartEnded, processes
 from deploy.bench.report import Results
 from deploy.stack import StackError
@@ -25,6 +26,7 @@ PARTS = {
     "ingest": (("stack", "ingest"),),
     "alert": (("stack", "delays"),),
     "embedded": (("embedded", "ingest"), ("embedded", "delays")),
+    "import": (("stack", "import"), ("embedded", "import")),
 }
 
 say = partial(print, file=sys.stderr, flush=True)
@@ -46,6 +48,8 @@ async def run(arguments: argparse.Namespace) -> None:
         results = found.setdefault(where, Results())
         if what == "ingest":
             await _ingest(arguments, where, results)
+        elif what == "import":
+            await _import(arguments, where, results)
         else:
             await _delays(arguments, where, results)
     report.save(arguments.out, found, about)
@@ -71,6 +75,14 @@ async def _delays(arguments: argparse.Namespace, where: str, results: Results) -
             results.delays = await delays.measure(fresh, started, made, rate=rate, seconds=arguments.seconds, say=say)
 
 
+async def _import(arguments: argparse.Namespace, where: str, results: Results) -> None:
+    say(f"Import into {report.NAMES[where]}: {arguments.rows:,} customers")
+    async with place.fresh(where) as fresh:
+        with processes(fresh.environment, fresh.log) as started:
+            results.imported = await importing.measure(fresh, started, arguments.rows)
+            results.screens = await screen.measure(fresh, started, arguments.rows)
+
+
 def _measured_before(file: Path, where: str) -> float:
     try:
         return float(orjson.loads(file.read_bytes())[where]["ingest"]["worker"]["events_per_second"])
@@ -86,6 +98,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3, help="worker and floors in turns, so many times (%(default)s)")
     parser.add_argument("--seconds", type=float, default=10.0, help="of each measured phase of the delays (%(default)s)")
     parser.add_argument("--rate", type=float, help="events/s while delays are measured (half of the measured ingest rate)")
+    parser.add_argument("--rows", type=int, default=50_000, help="of the imported file (%(default)s)")
     parser.add_argument("--out", type=Path, default=Path("build/bench.json"), help="the figures as JSON (%(default)s)")
     return parser.parse_args()
 

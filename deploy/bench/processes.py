@@ -50,6 +50,16 @@ class Processes:
             raise PartEnded(f"`python -m {' '.join(module)}` failed:\n{self._log_tail()}")
         self._running.remove(process)
 
+    def is_running(self, process: subprocess.Popen[str]) -> bool:
+        """Until it ends well; raises PartEnded when it fails."""
+        ended = process.poll()
+        if ended is None:
+            return True
+        self._running.remove(process)
+        if ended:
+            raise PartEnded(f"{process.args!r} ended with {ended}:\n{self._log_tail()}")
+        return False
+
     def stop(self, *processes: subprocess.Popen[str]) -> None:
         for process in processes:
             process.terminate()
@@ -87,6 +97,15 @@ def cpu_seconds(pid: int) -> float:
     fields = _stat(pid)
     own_and_waited_for = sum(map(int, fields[11:15]))
     return own_and_waited_for / TICKS + sum(cpu_seconds(child) for child in _children(pid))
+
+
+def peak_bytes(pid: int) -> int:
+    """The most memory that a process had so far; nothing of one that is gone."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), 0)
 
 
 def _stat(pid: int) -> list[str]:

@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from deploy.bench.delays import Delays
+from deploy.bench.importing import Imported
 from deploy.bench.ingest import Run, median_rate
 from deploy.bench.loop import Loaded, Took
 from deploy.stack.kafka import VERSION as KAFKA
@@ -21,6 +22,7 @@ from shared import clock
 
 PROFILE_LINES = 25
 FLOOR = "floor, contract"
+_HEAD = f"\n{'milliseconds':26}{'p50':>9}{'p99':>9}{'worst':>9}{'count':>8}{'failed':>8}"
 NAMES = {"stack": "Kafka and PostgreSQL", "embedded": "Embedded"}
 
 
@@ -31,6 +33,8 @@ class Results:
     runs: list[Run] = field(default_factory=list)
     profile: Sequence[Mapping[str, Any]] = ()
     delays: Delays | None = None
+    imported: Imported | None = None
+    screens: Mapping[str, Took] = field(default_factory=dict)
 
     @property
     def rate(self) -> float:
@@ -51,6 +55,10 @@ class Results:
             found["profile"] = self.profile
         if self.delays:
             found["delays"] = asdict(self.delays)
+        if self.imported:
+            found["import"] = asdict(self.imported) | {"rows_per_second": self.imported.rate, "of_copy": self.imported.of_copy}
+        if self.screens:
+            found["screens"] = {name: asdict(took) for name, took in self.screens.items()}
         return found
 
 
@@ -91,6 +99,11 @@ def _of_place(name: str, results: Results) -> Iterator[str]:
         yield from _profile(results.profile)
     if results.delays:
         yield from _delays(results.delays)
+    if results.imported:
+        yield from _imported(results.imported)
+    if results.screens:
+        yield _HEAD
+        yield from (_line(name, took, "") for name, took in results.screens.items())
 
 
 def _ingest(results: Results) -> Iterator[str]:
@@ -108,11 +121,17 @@ def _profile(profile: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _delays(delays: Delays) -> Iterator[str]:
-    yield f"\n{'milliseconds':26}{'p50':>9}{'p99':>9}{'worst':>9}{'count':>8}{'failed':>8}   load"
+    yield f"{_HEAD}   load"
     yield _line("event to warning", delays.alert.took, _load(delays.alert))
     yield _line("360 view, idle", delays.view_idle, "")
     yield _line("360 view, at the rate", delays.view_loaded.took, _load(delays.view_loaded))
     yield _line("360 view, catching up", delays.view_catching_up.took, _load(delays.view_catching_up))
+
+
+def _imported(imported: Imported) -> Iterator[str]:
+    cpu = "  ".join(f"{process} {used:.0f}" for process, used in imported.cpu_us_per_row.items())
+    yield f"\n{'import':26}{'rows/s':>10}  {'of COPY':>9}   peak memory   CPU microseconds per row"
+    yield f"  {f'{imported.rows:,} customers':24}{imported.rate:>10,.0f}  {imported.of_copy:>9.3f}   {imported.peak_bytes / 2**20:>8.0f} MB   {cpu}"
 
 
 def _line(what: str, took: Took, load: str) -> str:

@@ -24,7 +24,7 @@ class Views:
         self._place, self._processes, self._seconds = place, processes, seconds
         self._url = place.settings.url_of("gateway")
         self._file = place.settings.data_dir.parent / "customers"
-        self._file.write_text("\n".join(customer_ids))
+        self._file.write_text("\n".join(f"/v1/customers/{customer_id}" for customer_id in customer_ids))
 
     async def ready(self) -> None:
         async with httpx.AsyncClient(base_url=self._url, trust_env=False) as client:

@@ -1,4 +1,4 @@
-"""`python -m deploy.bench.viewer URL FILE SECONDS CLIENTS`: clients that ask for one 360 view after the other, of the customers listed in FILE."""
+"""`python -m deploy.bench.viewer URL FILE SECONDS CLIENTS`: clients that ask for one of the paths listed in FILE after the other."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import aiohttp
 import orjson
 
 
-async def view(url: str, customer_ids: Sequence[str], *, seconds: float, clients: int) -> tuple[list[float], int]:
+async def view(url: str, paths: Sequence[str], *, seconds: float, clients: int) -> tuple[list[float], int]:
     """How long each answer took, and how many were none."""
     took: list[float] = []
     failed = 0
@@ -22,7 +22,7 @@ async def view(url: str, customer_ids: Sequence[str], *, seconds: float, clients
     async def one_client(session: aiohttp.ClientSession, dice: random.Random) -> None:
         nonlocal failed
         while (asked := perf_counter()) < end:
-            async with session.get(f"/v1/customers/{dice.choice(customer_ids)}") as answer:
+            async with session.get(dice.choice(paths)) as answer:
                 await answer.read()
             took.append(perf_counter() - asked)
             failed += answer.status != 200
