@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from services.customer.handlers import HANDLERS
 from services.customer.tables import INBOX, WORKERS
-from services.customer.use_cases import casework, matching, recording, reentry, upkeep, watch
+from services.customer.use_cases import casework, matching, outages, recording, reentry, upkeep, watch
 from shared.worker import Batch, Sweep, WorkerSpec
 
 SWEEPS = (
@@ -12,6 +12,8 @@ SWEEPS = (
     Sweep(every_seconds=casework.LOOK_SECONDS, step=casework.raise_overdue),
     Sweep(every_seconds=matching.LOOK_SECONDS, step=matching.compare_queued),
     Sweep(every_seconds=reentry.PURGE_SECONDS, step=reentry.purge),
+    Sweep(every_seconds=outages.LOOK_SECONDS, step=outages.tell),
+    Sweep(every_seconds=outages.FORGET_SECONDS, step=outages.forget),
     Sweep(every_seconds=upkeep.EXPIRE_SECONDS, step=upkeep.expire),
     Sweep(every_seconds=upkeep.REWRAP_SECONDS, step=upkeep.rewrap),
 )

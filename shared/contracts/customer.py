@@ -138,6 +138,19 @@ class CustomerReturned(Payload):
     likeness: float = Field(ge=0, le=1, description="Share of the calling circle that is the same; 1 for a document or a device")
 
 
+class NetworkFaultMet(Payload):
+    """The customer was served by a cell while it was down or degraded. Carried as a fact inside `customer.activity.v1`."""
+
+    type: ClassVar = "customer.network_fault_met.v1"
+    topic: ClassVar = topics.ACTIVITY
+    about: ClassVar = ("customer",)
+    example: ClassVar[dict[str, Any]] = {"cell_id": "460-00-17", "kind": "outage", "started_at": "2026-10-03T08:00:00Z"}
+
+    cell_id: Word
+    kind: Literal["outage", "degraded", "fault"]
+    started_at: AwareDatetime
+
+
 class FeedStateChanged(Payload):
     """What a source reports went silent, changed its shape or its volume, or is as usual again."""
 
@@ -153,4 +166,4 @@ class FeedStateChanged(Payload):
     last_event_at: AwareDatetime | None = None
 
 
-PAYLOADS: tuple[type[Payload], ...] = (Activity, CaseOverdue, CustomerReturned, FeedStateChanged)
+PAYLOADS: tuple[type[Payload], ...] = (Activity, CaseOverdue, CustomerReturned, NetworkFaultMet, FeedStateChanged)

@@ -7,6 +7,7 @@ from services.customer.tables.cases import CASES
 from services.customer.tables.importing import IMPORT_RUNS
 from services.customer.tables.matching import BLOCK_LIST, MATCH_KEYS, MATCH_QUEUE, REVIEW_EVIDENCE, REVIEWS
 from services.customer.tables.metadata import METADATA
+from services.customer.tables.network_faults import UNTOLD_OUTAGES, VISITS
 from services.customer.tables.privacy import ERASURES, EXPIRIES, LEGAL_HOLDS
 from services.customer.tables.prospects import PROSPECT_KEYS, PROSPECTS
 from services.customer.tables.quality import QUALITIES
@@ -60,5 +61,7 @@ __all__ = [
     "REVIEW_EVIDENCE",
     "ROLLUPS",
     "STAYS",
+    "UNTOLD_OUTAGES",
+    "VISITS",
     "WORKERS",
 ]

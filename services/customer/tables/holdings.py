@@ -26,7 +26,7 @@ class Holding(NamedTuple):
 HOLDINGS = (
     Holding(tables.CUSTOMERS, ("customer_id", "survivor_id"), "who the customer is", "stripped"),
     Holding(tables.FACTS, ("customer_id",), "every event reported about the customer", "stripped"),
-    Holding(tables.IDENTIFIERS, ("customer_id",), "numbers, SIMs and accounts, and when they were the customer's", "deleted"),
+    Holding(tables.IDENTIFIERS, ("customer_id",), "numbers, SIMs, documents, devices and accounts, and when they were the customer's", "deleted"),
     Holding(tables.ROLLUPS, ("customer_id",), "what was counted by month", "kept"),
     Holding(tables.MERGES, ("survivor_id", "merged_id"), "with whom the customer was found to be one person", "kept"),
     Holding(tables.MOVES, ("from_customer_id", "to_customer_id"), "events that turned out to be another customer's, or this one's", "kept"),
@@ -39,6 +39,7 @@ HOLDINGS = (
     Holding(tables.REVIEWS, ("one", "other"), "with whom the customer may be one person, and what was decided", "deleted"),
     Holding(tables.STAYS, ("customer_id",), "when the customer came and left", "kept"),
     Holding(tables.CIRCLES, ("customer_id",), "whom the customer calls, as keyed indexes", "deleted"),
+    Holding(tables.VISITS, ("customer_id",), "which cells the customer was served by lately", "deleted"),
     Holding(tables.REENTRIES, ("customer_id", "former_customer_id"), "that the customer is a former one", "kept"),
     Holding(tables.QUALITIES, ("customer_id",), "how complete and valid what is known of the customer is", "deleted"),
     Holding(
@@ -68,4 +69,5 @@ OF_NO_CUSTOMER = (
     tables.WORKERS,
     tables.BLOCK_LIST,
     tables.EXPIRIES,
+    tables.UNTOLD_OUTAGES,
 )

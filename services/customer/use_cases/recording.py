@@ -12,7 +12,7 @@ import orjson
 from services.customer.facts import OWN_SOURCE, Document, OwnFact, Stored
 from services.customer.profile import REGISTRY_TYPES, rank
 from services.customer.repository import registry as repository
-from services.customer.use_cases import cases, prospects, quality, reentry
+from services.customer.use_cases import cases, network_faults, prospects, quality, reentry
 from services.customer.use_cases.attribution import MOVED_PARTITION, follow_identity, owners_of
 from services.customer.use_cases.publishing import publish
 from services.customer.use_cases.sealing import LOBBY, keys_for, new_keys, seal
@@ -28,7 +28,7 @@ from shared.worker import Batch, Delivery
 Follower = Callable[[Transaction, Sequence[Stored], Mapping[str, Document]], Awaitable[list[OwnFact]]]
 
 # What else follows from new facts and changed profiles, under the locks of the customers concerned.
-FOLLOWERS: tuple[Follower, ...] = (cases.follow, prospects.follow, reentry.follow, quality.follow)
+FOLLOWERS: tuple[Follower, ...] = (cases.follow, prospects.follow, reentry.follow, quality.follow, network_faults.follow)
 
 
 class Report(NamedTuple):
@@ -144,7 +144,9 @@ async def _insert(work: Work, owned: Sequence[tuple[Report, str]]) -> list[Store
     new = await repository.insert_facts(work.tx, [_row(work, one) for _, one in made])
     _book(work, "applied", (report for report, _ in made if report.key in new))
     _book(work, "duplicate", (report for report, _ in made if report.key not in new))
-    return [one for report, one in made if report.key in new and one.customer_id]
+    stored = [one for report, one in made if report.key in new]
+    await network_faults.note_outages(work.tx, [one for one in stored if not one.customer_id])
+    return [one for one in stored if one.customer_id]
 
 
 async def _park(work: Work, reports: Sequence[Report]) -> None:

@@ -5,7 +5,7 @@ import sqlalchemy as sa
 import shared.database
 
 
-revision = '745e5bba4b28'
+revision = 'a084acb10fe4'
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -394,6 +394,28 @@ def upgrade() -> None:
     with op.batch_alter_table('stays', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_stays_registered_at'), ['registered_at'], unique=False)
 
+    op.create_table('untold_outages',
+    sa.Column('source', sa.Text(), nullable=False),
+    sa.Column('id', sa.Text(), nullable=False),
+    sa.Column('cell_id', sa.Text(), nullable=False),
+    sa.Column('noted_at', shared.database.Instant(timezone=True), nullable=False),
+    sa.Column('told_to', sa.Text(), nullable=False, comment='the customer up to whom it was told'),
+    sa.PrimaryKeyConstraint('source', 'id', name=op.f('pk_untold_outages'))
+    )
+    with op.batch_alter_table('untold_outages', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_untold_outages_noted_at'), ['noted_at'], unique=False)
+
+    op.create_table('visits',
+    sa.Column('cell_id', sa.Text(), nullable=False),
+    sa.Column('customer_id', sa.Text(), nullable=False),
+    sa.Column('since', shared.database.Instant(timezone=True), nullable=False),
+    sa.Column('until', shared.database.Instant(timezone=True), nullable=False),
+    sa.PrimaryKeyConstraint('cell_id', 'customer_id', 'since', name=op.f('pk_visits'))
+    )
+    with op.batch_alter_table('visits', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_visits_customer_id'), ['customer_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_visits_until'), ['until'], unique=False)
+
     op.create_table('watermarks',
     sa.Column('topic', sa.Text(), nullable=False),
     sa.Column('partition', sa.Integer(), nullable=False),
@@ -458,6 +480,15 @@ def downgrade() -> None:
     op.drop_table('identifiers')
     op.drop_table('workers')
     op.drop_table('watermarks')
+    with op.batch_alter_table('visits', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_visits_until'))
+        batch_op.drop_index(batch_op.f('ix_visits_customer_id'))
+
+    op.drop_table('visits')
+    with op.batch_alter_table('untold_outages', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_untold_outages_noted_at'))
+
+    op.drop_table('untold_outages')
     with op.batch_alter_table('stays', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_stays_registered_at'))
 
