@@ -99,6 +99,8 @@ async def test_what_too_many_share_is_no_evidence_until_few_enough_do(customer: 
     everybody = [f"C-{number}" for number in range(6)]
     await compared(customer, *(person(one, document="licence:913301") for one in everybody[:5]))
     assert len(await reviews(customer, "open")) == 10
+    (key,) = (await customer.http.get("/customers/C-0/matches")).json()["items"]
+    assert key["shared_by_many"] is False and key["others"] == 4
     await compared(customer, person(everybody[5], document="licence:913301"))
     assert await reviews(customer) == {}
     (key,) = (await customer.http.get("/customers/C-0/matches")).json()["items"]

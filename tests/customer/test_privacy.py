@@ -281,6 +281,8 @@ async def test_an_erased_customer_is_gone_and_statistics_stay(customer: ServiceU
         "/customers/C-2/export",
         "/customers/C-1/consents",
         "/customers/C-1/legal-holds",
+        "/customers/C-1/matches",
+        "/customers/C-2/quality",
     ):
         assert (await customer.http.get(path)).status_code == 410, path
     assert (await erase(customer)).status_code == 410

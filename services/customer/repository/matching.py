@@ -110,9 +110,10 @@ async def holders(tx: Transaction, keys: Collection[str], *, most: int) -> set[s
 async def keys_of(tx: Transaction, customer_id: str, *, most: int) -> Sequence[sa.Row[Any]]:
     """(key, shared_by_many, others) of one customer; `others` counts up to `most`."""
     theirs = MATCH_KEYS.alias()
-    few = sa.select(theirs.c.customer_id).where(theirs.c.key == MATCH_KEYS.c.key, theirs.c.customer_id != customer_id).limit(most).subquery()
-    others = sa.select(sa.func.count()).select_from(few).scalar_subquery()
+    same = sa.select(sa.func.count()).select_from(theirs).where(theirs.c.key == MATCH_KEYS.c.key, theirs.c.customer_id != customer_id)
     crowded = _is_crowded(MATCH_KEYS.c.key, MATCH_KEYS, most)
+    # A shop's thousands are not counted.
+    others = sa.case((crowded, most), else_=same.scalar_subquery())
     query = sa.select(MATCH_KEYS.c.key, crowded.label("shared_by_many"), others.label("others"))
     return (await tx.execute(query.where(MATCH_KEYS.c.customer_id == customer_id).order_by(MATCH_KEYS.c.key))).all()
 

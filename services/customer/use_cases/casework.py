@@ -20,7 +20,7 @@ from shared.database import Database, Transaction
 from shared.errors import Conflict
 from shared.pii import Keyring
 
-LOOK_SECONDS = 30.0
+LOOK_SECONDS = 5.0
 RAISED_AT_ONCE = 200
 # Names the facts that are found out here: customer, complaint and stage together are longer than an id may be.
 _NAMES = uuid.UUID("6f3b6a54-6d1c-4f3e-9a59-2f6b8a0f4c11")

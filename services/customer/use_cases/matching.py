@@ -13,10 +13,10 @@ from typing import Any, Literal
 from services.customer import settings
 from services.customer.matching import MOST_HOLDERS, Document, Pair, is_certain, is_evidence, likeness, match_keys, pairs, parts, unblocked
 from services.customer.repository import matching as repository
-from services.customer.repository import registry
 from services.customer.repository.matching import Person
 from services.customer.tables import MATCH_KEYS
 from services.customer.use_cases import audit, merging, quality, reentry
+from services.customer.use_cases.reading import live
 from services.customer.use_cases.recording import report
 from shared import clock
 from shared.contracts.envelope import PersonalKind
@@ -89,11 +89,9 @@ async def review(tx: Transaction, review_id: int) -> Document:
 
 
 async def matches(tx: Transaction, customer_id: str) -> list[Document]:
-    """What the customer is compared by, how many have it too, and whether it counts. Raises NotFound."""
-    row = await registry.get_customer(tx, customer_id)
-    if row is None:
-        raise NotFound(f"no customer {customer_id}")
-    keys = await repository.keys_of(tx, row.survivor_id or customer_id, most=MOST_HOLDERS)
+    """What the customer is compared by, how many have it too, and whether it counts. Raises NotFound, Gone."""
+    survivor_id = (await live(tx, customer_id)).customer_id
+    keys = await repository.keys_of(tx, survivor_id, most=MOST_HOLDERS)
     blocked = await repository.blocked(tx, {part for one in keys for part in parts(one.key)})
     return [one._asdict() | {"blocked": not unblocked([one.key], blocked), "shared_by_many": bool(one.shared_by_many)} for one in keys]
 
