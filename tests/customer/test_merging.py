@@ -189,5 +189,7 @@ async def test_the_screen_pop_is_one_call_by_any_identifier(customer: ServiceUnd
         seen = answer.json()
         assert seen["customer_id"] == OLD and seen["months"]["2026-10"]["usage_days"] == 7 and "facts" not in seen and "windows" not in seen
     assert (await customer.http.get("/customers", params={"identifier": "msisdn:8613999999999"})).json()["code"] == "not_found"
+    kindless = await customer.http.get("/customers", params={"identifier": NUMBER})
+    assert (kindless.status_code, kindless.json()["code"]) == (422, "invalid_request")
     wrong = await customer.http.get(f"/customers/{OLD}", params={"fields": "profile,shoe_size"})
     assert (wrong.status_code, wrong.json()["code"]) == (422, "invalid_request")

@@ -53,11 +53,11 @@ async def get_customer(
     connection: Reading, keyring: Keys, customer_id: CustomerId, fields: Fields = None, as_of: Moment = None, known_at: Moment = None
 ) -> Response:
     """By its id or by an alias. `as_of`: what had happened by then; `known_at`: what had been recorded by then. Either is now
-    unless it is given, and the view is whole then."""
+    unless it is given."""
     if as_of is None and known_at is None:
         return _answer(await reading.view(connection, keyring, customer_id, blocks=_blocks(fields)))
     now = clock.now()
-    return _answer(await reading.view_as_of(connection, keyring, customer_id, as_of=as_of or now, known_at=known_at or now))
+    return _answer(await reading.view_as_of(connection, keyring, customer_id, as_of=as_of or now, known_at=known_at or now, blocks=_blocks(fields)))
 
 
 @ROUTER.get("/customers/{customer_id}/personal", operation_id="get_personal", summary="Who the customer is and how they are reached")

@@ -17,17 +17,20 @@ from services.customer.rollups import MONTHS_KEPT, Deltas, add, deltas_of, windo
 from services.customer.use_cases.sealing import opened
 from shared import clock
 from shared.database import Transaction
-from shared.errors import Gone, NotFound
+from shared.errors import Gone, InvalidRequest, NotFound
 from shared.pii import Keyring, Show, mask
 
 RECENT_FACTS = 50
+KINDS = ("customer", "account", "msisdn", "imsi", "imei", "document")
 BLOCKS = ("profile", "months", "windows", "facts")
 PERSONAL = ("name", "document", "birth_date", "contact_points")
 PERSONAL_OF_SUBSCRIPTION = ("subscription_id", "msisdn", "imsi", "imei")
 
 
 async def resolve(tx: Transaction, keyring: Keyring, identifier: str, at: datetime) -> str:
-    """Who carries on for the customer that an identifier belongs to at a moment. Raises NotFound."""
+    """Who carries on for the customer that an identifier belongs to at a moment. Raises InvalidRequest, NotFound."""
+    if identifier.partition(":")[0] not in KINDS:
+        raise InvalidRequest(f"an identifier begins with its kind: {', '.join(f'{kind}:' for kind in KINDS)}")
     subject = keyring.subject(identifier)
     claims = (await repository.claims(tx, [subject])).get(subject, [])
     customer_id = owner_at(claims, at, ever=is_ever(subject))
@@ -59,7 +62,9 @@ async def view(tx: Transaction, keyring: Keyring, customer_id: str, *, blocks: C
     return plain
 
 
-async def view_as_of(tx: Transaction, keyring: Keyring, customer_id: str, *, as_of: datetime, known_at: datetime, show: Show = mask) -> Document:
+async def view_as_of(
+    tx: Transaction, keyring: Keyring, customer_id: str, *, as_of: datetime, known_at: datetime, blocks: Collection[str] = BLOCKS, show: Show = mask
+) -> Document:
     """The same at a past moment: what had happened by `as_of`, as far as it was recorded by `known_at`. Raises NotFound, Gone.
 
     Facts that turned out later to be somebody else's are still theirs, and merges made or undone later are not known.
@@ -73,7 +78,8 @@ async def view_as_of(tx: Transaction, keyring: Keyring, customer_id: str, *, as_
     if not any(row.type in REGISTRY_TYPES for row in rows):
         raise NotFound(f"no customer {customer_id} was known then")
     document = _told_then(survivor_id, group, rows, [merge for merge in merges if merge.merged_id in group], as_of)
-    plain: Document = await opened(tx, keyring, document | {"as_of": as_of, "known_at": known_at}, show)
+    asked = {name: value for name, value in document.items() if name not in BLOCKS or name in blocks}
+    plain: Document = await opened(tx, keyring, asked | {"as_of": as_of, "known_at": known_at}, show)
     return plain
 
 
