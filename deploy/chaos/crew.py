@@ -92,6 +92,7 @@ class Part:
             code = self.process.wait()
         if code and not self._killed:
             self.ended_by_itself.append(code)
+        self.process = None
 
     def _start(self) -> None:
         with self.log.open("ab") as log:

@@ -9,7 +9,7 @@ from typing import Any
 
 from deploy.chaos.evidence import Evidence
 from deploy.chaos.findings import Findings, compare, documents, repeated
-from deploy.chaos.ledger import Purchase
+from deploy.chaos.ledger import Months, Purchase
 from shared.contracts import topics
 
 MONTHS_IN_VIEW = 13
@@ -105,20 +105,34 @@ def _on_topic(e: Evidence, topic: str, type: str, key: str, rows: list[Mapping[s
     return list(compare(f"{type} on {topic}", {row[key]: f"customer:{row['customer_id']}" for row in rows}, published))
 
 
+def months(e: Evidence) -> Months:
+    """Of the ledger, with what the customer service found out itself: stages of complaints that were not done in time."""
+    found = {month: dict(measures) for month, measures in e.ledger.months.items()}
+    for row in e.found_out.values():
+        month = found.setdefault((row["customer_id"], row["occurred_at"].strftime("%Y-%m")), {})
+        month["complaints_overdue"] = month.get("complaints_overdue", 0) + (row["type"] == "customer.case_overdue.v1")
+    return found
+
+
 def _months_in_view(e: Evidence) -> Findings:
     expected: dict[str, dict[str, Any]] = {customer_id: {} for customer_id in e.ledger.of_customers}
-    for customer_id, month in sorted(e.ledger.months, key=lambda key: key[1], reverse=True):
+    whole = months(e)
+    for customer_id, month in sorted(whole, key=lambda key: key[1], reverse=True):
         if len(expected[customer_id]) < MONTHS_IN_VIEW:
-            expected[customer_id][month] = e.ledger.months[customer_id, month]
-    found = {row["customer_id"]: row["behaviour"]["months"] if row["behaviour"] else {} for row in e.rows["gateway"]["views"]}
+            expected[customer_id][month] = whole[customer_id, month]
+    found = {row["customer_id"]: _with_measures(row["behaviour"]["months"]) if row["behaviour"] else {} for row in e.rows["gateway"]["views"]}
     return Findings(f"{len(found):,} views", list(compare("months in the view of", expected, found)))
 
 
+def _with_measures(months: Mapping[str, Any]) -> dict[str, Any]:
+    return {month: measures for month, measures in months.items() if measures}
+
+
 def _timelines(e: Evidence) -> Findings:
-    expected = {}
-    for customer_id, reports in e.ledger.of_customers.items():
-        newest = sorted(((report.occurred_at, report.source, report.id) for report in reports), reverse=True)
-        expected[customer_id] = newest[:FACTS_IN_VIEW]
+    facts = {customer_id: [(report.occurred_at, *report.name) for report in reports] for customer_id, reports in e.ledger.of_customers.items()}
+    for row in e.found_out.values():
+        facts[row["customer_id"]].append((row["occurred_at"], row["source"], row["id"]))
+    expected = {customer_id: sorted(of_customer, reverse=True)[:FACTS_IN_VIEW] for customer_id, of_customer in facts.items()}
     found = {row["customer_id"]: [_entry(one) for one in row["timeline"] or ()] for row in e.rows["gateway"]["views"]}
     return Findings(f"{sum(map(len, found.values())):,} facts in views", list(compare("timeline of", expected, found)))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,23 +15,26 @@ from typing import Any, NamedTuple
 import orjson
 import sqlalchemy as sa
 
-from deploy.chaos.ledger import Ledger
+from deploy.chaos.ledger import Ledger, Name
+from shared import pii
 from shared.bus import Bus, Consumer, Partition, Record
 from shared.bus.opening import open_bus
 from shared.contracts import topics
 from shared.contracts.topics import dead_letter_topic
 from shared.database import Database
 from shared.errors import BusUnavailable
+from shared.pii import Keyring
 from shared.settings import Settings
 
 SERVICES = ("customer", "segmentation", "retention", "gateway")
 READS: Mapping[str, tuple[str, ...]] = {
     "customer": (*topics.INPUTS, topics.OUTCOMES),
-    "segmentation": (topics.ACTIVITY,),
+    "segmentation": (topics.ACTIVITY, topics.FEEDS),
     "retention": (topics.ACTIVITY, topics.ALERTS),
     "gateway": (topics.ACTIVITY, topics.SEGMENTS, topics.ALERTS, topics.CONTACTS, topics.OUTCOMES),
 }
 DEAD_LETTERS = tuple(dead_letter_topic(topic, "customer") for topic in topics.INPUTS)
+OWN_SOURCE = "holdfast/customer"
 JOIN_SECONDS = 30.0
 LOOK_SECONDS = 0.5
 IDLE_SECONDS = 5.0
@@ -40,7 +43,7 @@ REST_SECONDS = 3.0
 
 # Rows that no auditor looks at, or that change for ever.
 _TABLES: Mapping[str, tuple[str, ...]] = {
-    "customer": ("customers", "facts", "rollups", "parked_events", "intake", "dead_letters", "outbox", "watermarks"),
+    "customer": ("customers", "data_keys", "facts", "rollups", "intake", "dead_letters", "outbox", "watermarks"),
     "segmentation": ("features", "purchase_days", "rfm", "alerts", "dead_letters", "outbox", "watermarks"),
     "retention": ("contactables", "decisions", "tasks", "waiting_alerts", "campaigns", "dead_letters", "outbox", "watermarks"),
     "gateway": ("views", "alerts", "tasks", "dead_letters", "outbox", "watermarks"),
@@ -51,12 +54,13 @@ Row = Mapping[str, Any]
 
 
 class Activity(NamedTuple):
-    """One `activity` message as it lies on the bus."""
+    """One `activity` message as it lies on the bus. `resets`: readers forget what they held of the customer."""
 
     customer_id: str
     sequence: int
     facts: Sequence[Mapping[str, Any]]
     months: Mapping[str, Mapping[str, int]]
+    resets: bool
 
     @property
     def label(self) -> str:
@@ -65,9 +69,13 @@ class Activity(NamedTuple):
 
 @dataclass(frozen=True)
 class Evidence:
-    """`rows` by service and table; `records` by topic, those of a partition in their order; `ends` are the offsets that come next."""
+    """`rows` by service and table; `records` by topic, those of a partition in their order; `ends` are the offsets that come next.
+
+    Personal texts lie sealed in rows and records: `keyring` opens them.
+    """
 
     ledger: Ledger
+    keyring: Keyring
     rows: Mapping[str, Mapping[str, list[Row]]]
     records: Mapping[str, list[Record]]
     ends: Mapping[Partition, int]
@@ -76,16 +84,56 @@ class Evidence:
     def activities(self) -> list[Activity]:
         return [_activity(orjson.loads(record.value)) for record in self.records[topics.ACTIVITY]]
 
+    @cached_property
+    def told(self) -> list[Activity]:
+        """What readers have to hold: each message once, and of each customer only what was said since the last reset."""
+        messages = {(one.customer_id, one.sequence): one for one in self.activities}.values()
+        resets: dict[str, int] = {}
+        for one in messages:
+            if one.resets:
+                resets[one.customer_id] = max(one.sequence, resets.get(one.customer_id, 0))
+        return sorted((one for one in messages if one.sequence >= resets.get(one.customer_id, 0)), key=lambda one: one.sequence)
+
+    @cached_property
+    def facts(self) -> dict[Name, Row]:
+        """Those that were reported to us; see `found_out`."""
+        return self._facts(lambda row: row["source"] != OWN_SOURCE and not _is_parked(row))
+
+    @cached_property
+    def parked(self) -> dict[Name, Row]:
+        return self._facts(_is_parked)
+
+    @cached_property
+    def found_out(self) -> dict[Name, Row]:
+        """Facts of the customer service's own: no ledger knows of them."""
+        return self._facts(lambda row: row["source"] == OWN_SOURCE)
+
+    def _facts(self, wanted: Callable[[Row], bool]) -> dict[Name, Row]:
+        return {(row["source"], row["id"]): row for row in self.rows["customer"]["facts"] if wanted(row)}
+
+    def opened(self, document: Any) -> Any:
+        return pii.opened(document, self._keys)
+
+    @cached_property
+    def _keys(self) -> dict[str, pii.DataKey]:
+        rows = [row for row in self.rows["customer"]["data_keys"] if row["wrapped"]]
+        return {row["key_id"]: self.keyring.unwrap(row["key_id"], row["master_id"], row["wrapped"]) for row in rows}
+
+
+def _is_parked(row: Row) -> bool:
+    return row["customer_id"] is None and not row["subject"].startswith("cell:")
+
 
 def _activity(event: Mapping[str, Any]) -> Activity:
-    return Activity(event["subject"].removeprefix("customer:"), event["sequence"], event["data"]["facts"], event["data"]["months"])
+    data = event["data"]
+    return Activity(event["subject"].removeprefix("customer:"), event["sequence"], data.get("facts", ()), data.get("months", {}), data.get("resets", False))
 
 
 async def gather(ledger: Ledger, settings: Settings) -> Evidence:
     rows = {service: await _tables(settings.database_url(service), _TABLES[service]) for service in SERVICES}
     async with reading(settings) as reader:
         ends = await reader.ends()
-        return Evidence(ledger, rows, await reader.read(ends), ends)
+        return Evidence(ledger, Keyring.load(settings.keyring_path), rows, await reader.read(ends), ends)
 
 
 class Reader:
@@ -141,13 +189,19 @@ async def quiet(settings: Settings, *, seconds: float) -> str:
     deadline = time.monotonic() + seconds
     async with reading(settings) as reader:
         while True:
-            left = await _left_or_trouble(settings, reader)
-            if not left:
+            waiting = await _left_or_trouble(settings, reader)
+            if not waiting:
                 await asyncio.sleep(REST_SECONDS)
-                left = await _left_or_trouble(settings, reader)
-            if not left or time.monotonic() > deadline:
-                return left
+                waiting = await _left_or_trouble(settings, reader)
+            if not waiting or time.monotonic() > deadline:
+                return waiting
             await asyncio.sleep(LOOK_SECONDS)
+
+
+async def left(settings: Settings) -> str:
+    """What is still to be done; empty: nothing."""
+    async with reading(settings) as reader:
+        return await _left_or_trouble(settings, reader)
 
 
 async def _left_or_trouble(settings: Settings, reader: Reader) -> str:

@@ -15,10 +15,11 @@ from itertools import groupby
 
 from deploy.chaos.audit import Verdict, audit
 from deploy.chaos.crew import Part, stop, supervise
-from deploy.chaos.evidence import SERVICES, gather, quiet
+from deploy.chaos.evidence import SERVICES, gather, left, quiet
 from deploy.chaos.faults import Assault, Plan
 from deploy.chaos.findings import Findings
 from deploy.chaos.ledger import Ledger
+from deploy.chaos.merges import merge_and_undo
 from deploy.chaos.stream import NOW, Sending, stream
 from deploy.stack import Daemon
 from shared.bus import Bus, Message
@@ -29,6 +30,7 @@ from shared.settings import Settings
 
 WORKERS = ("customer", *SERVICES)  # two members of the customer group
 QUIET_SECONDS = 180.0
+LAST_STARTS = 3
 PUBLISHED_AT_ONCE = 500
 BURST_SECONDS = 0.5
 RETRY_SECONDS = 0.2
@@ -42,6 +44,7 @@ class Outcome:
     """What was done, as lines of a table, and what the auditor says to it."""
 
     kills: int
+    merged: int
     done: Sequence[tuple[str, str]]
     verdicts: Sequence[Verdict]
     ledger: Ledger
@@ -62,16 +65,29 @@ async def run(plan: Plan, settings: Settings, *, servers: Sequence[Daemon] = (),
     say(f"{len(ledger.reports):,} distinct reports in {len(sendings):,} sendings over {plan.seconds:.0f} s, {plan.kills} kills, {plan.pauses} pauses ...")
     async with _supervised(parts):
         async with _producing(settings) as bus:
-            await asyncio.gather(_produce(bus, ledger, sendings, plan.seconds), assault.strike())
+            load = asyncio.gather(_produce(bus, ledger, sendings, plan.seconds), assault.strike())
+            merged = await merge_and_undo(plan.seed, ledger, environment, during=load)
         for part in parts:
             part.resume()
         started = time.monotonic()
         say("All is sent. Waiting for quiet ...")
-        left = await quiet(settings, seconds=QUIET_SECONDS)
+        waiting = await quiet(settings, seconds=QUIET_SECONDS)
+    waiting = waiting or await _after_last_sweeps(settings, parts)
     say(f"Quiet after {time.monotonic() - started:.0f} s. Auditing ...")
     evidence = await gather(ledger, settings)
-    verdicts = [_ended(parts), Verdict("all comes to rest", Findings(f"within {QUIET_SECONDS:.0f} s", [left] if left else [])), *audit(evidence)]
-    return Outcome(sum(part.kills for part in parts), _done(ledger, sendings, parts, assault), verdicts, ledger)
+    verdicts = [_ended(parts), Verdict("all comes to rest", Findings(f"within {QUIET_SECONDS:.0f} s", [waiting] if waiting else [])), *audit(evidence)]
+    done = [*_done(ledger, sendings, parts, assault), ("merged, and un-merged again", f"{merged} pairs")]
+    return Outcome(sum(part.kills for part in parts), merged, done, verdicts, ledger)
+
+
+async def _after_last_sweeps(settings: Settings, parts: Sequence[Part]) -> str:
+    """What a sweep found between the quiet and the stop is worked off by another start. Empty, or what was left."""
+    for _ in range(LAST_STARTS):
+        if not await left(settings):
+            return ""
+        async with _supervised(parts):
+            await quiet(settings, seconds=QUIET_SECONDS)
+    return await left(settings)
 
 
 @asynccontextmanager

@@ -1,14 +1,15 @@
 """A seeded stream of reports whose truth is known, in the disorder that producers make of it. Pure: the same seed, the same bytes.
 
 Event times lie all over four months, whatever the order of sending. Customers are registered after much of what is said of
-them, some late, a few never. One report in twelve is sent again. One in a hundred can not be applied.
+them, some late, a few never. Numbers are handed on from one to the next, which is known late too. One report in twelve is sent
+again. One in a hundred can not be applied.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from deploy.chaos.ledger import LARGEST, Purchase, Report
+from deploy.chaos.spoilers import SPOILERS, too_large
 
 # The clock of the workers starts here.
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -26,9 +28,10 @@ RECENT = timedelta(days=20)
 LAST_HOUR = timedelta(hours=1)
 
 REPORTS_PER_CUSTOMER = 40
-NEVER_REGISTERED, REGISTERED_LATE, TERMINATED, WANTS_TO_LEAVE = 0.03, 0.2, 0.05, 0.3
+NEVER_REGISTERED, REGISTERED_LATE, TERMINATED, WANTS_TO_LEAVE, HANDED_ON = 0.03, 0.2, 0.05, 0.3, 0.2
+# Days ago.
+HANDED_ON_BETWEEN = (30, 80)
 TWICE, MALFORMED, ABOUT_A_CELL, TOO_EARLY = 0.08, 0.01, 0.005, 0.005
-TOO_LARGE_BYTES = 1_100_000
 METHODS = ("cash", "card", "direct_debit", "wallet", "voucher")
 REGIONS = ("hangzhou", "ningbo", "wenzhou")
 PLANS = ("gotone-58", "gotone-88", "gotone-128")
@@ -42,11 +45,27 @@ class Sending(NamedTuple):
 
 
 class Who(NamedTuple):
+    """`claims`: from when on the number was whose, the first owner first."""
+
     customer_id: str
     account: str
     msisdn: str
     subscription: str
     since: datetime
+    claims: tuple[tuple[datetime, str], ...]
+
+    @property
+    def shares_number(self) -> bool:
+        return len(self.claims) > 1
+
+    @property
+    def by_number(self) -> str:
+        """As a subject of what has to be this customer's whenever it happened."""
+        return f"customer:{self.customer_id}" if self.shares_number else f"msisdn:{self.msisdn}"
+
+    def owner_at(self, moment: datetime) -> str:
+        """Of the number; empty: nobody."""
+        return next((owner for since, owner in reversed(self.claims) if since <= moment), "")
 
 
 class Said(NamedTuple):
@@ -66,8 +85,9 @@ def stream(*, seed: int, reports: int) -> list[Sending]:
     """About so many distinct reports and their copies, in the order of sending."""
     names = Names()
     sendings: list[Sending] = []
-    for number in range(max(10, reports // REPORTS_PER_CUSTOMER)):
-        sendings += _customer(Random(f"{seed}:{number}"), names, number)
+    for number in range(0, max(10, reports // REPORTS_PER_CUSTOMER), 2):
+        for who in _pair(Random(f"{seed}:{number}:pair"), number):
+            sendings += _customer(Random(f"{seed}:{who.customer_id}"), names, who)
     sendings.append(Sending(0.5, _spoiled(Random(seed), names, _payment(Random(seed), NOW, _who(0, NOW)), "too_large")))
     return sorted(sendings, key=lambda sending: (sending.at, sending.report.name))
 
@@ -84,12 +104,22 @@ class Names:
 
 
 def _who(number: int, since: datetime) -> Who:
-    return Who(f"C-{number:05}", f"A-{number:05}", f"86138{number:08}", f"S-{number:05}", since)
+    customer_id = f"C-{number:05}"
+    return Who(customer_id, f"A-{number:05}", f"86138{number:08}", f"S-{number:05}", since, ((since, customer_id),))
 
 
-def _customer(dice: Random, names: Names, number: int) -> Iterator[Sending]:
-    who = _who(number, NOW - HISTORY - timedelta(days=dice.randint(10, 300)))
-    never = dice.random() < NEVER_REGISTERED
+def _pair(dice: Random, number: int) -> Sequence[Who]:
+    """Two customers; of some the second one begins with the number of the first. Nobody reports that the first one lost it."""
+    first, second = (_who(number + one, NOW - HISTORY - timedelta(days=dice.randint(10, 300))) for one in (0, 1))
+    if dice.random() < HANDED_ON:
+        second = second._replace(msisdn=first.msisdn, since=NOW - timedelta(days=dice.randint(*HANDED_ON_BETWEEN)))
+        claims = ((first.since, first.customer_id), (second.since, second.customer_id))
+        first, second = first._replace(claims=claims), second._replace(claims=claims)
+    return first, second
+
+
+def _customer(dice: Random, names: Names, who: Who) -> Iterator[Sending]:
+    never = dice.random() < NEVER_REGISTERED and not who.shares_number
     known_at = dice.uniform(0.4, 0.9) if dice.random() < REGISTERED_LATE else dice.uniform(0, 0.1)
     if not never:
         yield Sending(known_at, _report(names.next(dice, "orders"), who, who.since, _registration(dice, who)))
@@ -120,18 +150,18 @@ def _story(dice: Random, who: Who) -> Iterator[tuple[float, datetime, Said]]:
 def _report(name: tuple[str, str], who: Who, moment: datetime, said: Said, *, parked: bool = False) -> Report:
     occurred_at = said.starts or moment
     about_cell = said.subject.startswith("cell:")
-    too_early = said.subject.startswith("msisdn:") and occurred_at < who.since
+    owner = who.owner_at(occurred_at) if said.subject.startswith("msisdn:") else who.customer_id
     return Report(
         topic=said.type.partition(".")[0],
         subject=said.subject,
         source=name[0],
         id=name[1],
         value=orjson.dumps(_event(name, moment, said)),
-        fate="parked" if too_early or (parked and not about_cell) else "fact",
+        fate="fact" if about_cell or (owner and not parked) else "parked",
         type=said.type,
         time=moment,
         occurred_at=occurred_at,
-        customer_id="" if about_cell else who.customer_id,
+        customer_id="" if about_cell else owner,
         data=said.data,
         measures={measure: value for measure, value in said.measures.items() if value},
         purchase=said.purchase,
@@ -222,12 +252,12 @@ def _complaint(dice: Random, moment: datetime, who: Who) -> Said:
 
 def _port_out_inquiry(who: Who) -> Said:
     data = {"kind": "port_out_pin", "channel": "app"}
-    return Said("care.inquiry_made.v1", f"msisdn:{who.msisdn}", data, {"inquiries_port_out_pin": 1})
+    return Said("care.inquiry_made.v1", who.by_number, data, {"inquiries_port_out_pin": 1})
 
 
 def _plan_change(dice: Random, moment: datetime, who: Who) -> Said:
     data = {"subscription_id": who.subscription, "plan": dice.choice(PLANS)}
-    return Said("orders.plan_changed.v1", f"msisdn:{who.msisdn}", data, {"plan_changes": 1}, sets={"plan": data["plan"]})
+    return Said("orders.plan_changed.v1", who.by_number, data, {"plan_changes": 1}, sets={"plan": data["plan"]})
 
 
 def _move(dice: Random, moment: datetime, who: Who) -> Said:
@@ -248,33 +278,11 @@ def _spoiled(dice: Random, names: Names, said: Said, how: str) -> Report:
     """A report that can never be applied, under a name of its own."""
     topic = said.type.partition(".")[0]
     source, event_id = names.next(dice, topic)
-    spoil, code = SPOILERS.get(how, (_too_large, "event_too_large"))
+    spoil, code = SPOILERS.get(how, (too_large, "event_too_large"))
     value = spoil(_event((source, event_id), NOW - LAST_HOUR, said))
     readable = how not in ("cut", "not_an_object")
     into = ("care" if topic == "billing" else "billing") if how == "elsewhere" else topic
     return Report(into, said.subject, source if readable else "unknown", event_id, value, "dead", code=code)
-
-
-def _without_time(event: dict[str, Any]) -> bytes:
-    return orjson.dumps({name: value for name, value in event.items() if name != "time"})
-
-
-def _too_large(event: dict[str, Any]) -> bytes:
-    return orjson.dumps(event | {"data": event["data"] | {"padding": "x" * TOO_LARGE_BYTES}})
-
-
-SPOILERS: dict[str, tuple[Callable[[dict[str, Any]], bytes], str]] = {
-    "cut": (lambda event: orjson.dumps(event)[:-1], "malformed_json"),
-    "not_an_object": (lambda event: orjson.dumps([event["source"], event["id"]]), "not_a_cloudevent"),
-    "without_time": (_without_time, "not_a_cloudevent"),
-    "unknown_type": (lambda event: orjson.dumps(event | {"type": "billing.horoscope_read.v1"}), "unknown_event_type"),
-    "version": (lambda event: orjson.dumps(event | {"type": event["type"].replace(".v1", ".v9")}), "unsupported_event_version"),
-    "elsewhere": (orjson.dumps, "wrong_topic"),
-    "value": (lambda event: orjson.dumps(event | {"data": dict.fromkeys(event["data"], False)}), "invalid_event"),
-    "subject": (lambda event: orjson.dumps(event | {"subject": "msisdn:nobody"}), "invalid_event"),
-    "future": (lambda event: orjson.dumps(event | {"time": "2031-01-01T00:00:00Z"}), "event_time_out_of_range"),
-    "past": (lambda event: orjson.dumps(event | {"time": "1985-01-01T00:00:00Z"}), "event_time_out_of_range"),
-}
 
 
 def _text(moment: datetime) -> str:

@@ -59,7 +59,9 @@ def planted(clean_run: CleanRun, tmp_path: Path) -> Callable[..., str]:
     return plant
 
 
+PAID = "customer_id IS NOT NULL AND type = 'billing.payment_received.v1'"
 PAYMENT = "(SELECT rowid FROM facts WHERE type = 'billing.payment_received.v1' ORDER BY id LIMIT 1)"
+PARKED = "(SELECT max(rowid) FROM facts WHERE customer_id IS NULL AND subject NOT LIKE 'cell:%')"
 BOOKED = "(SELECT rowid FROM intake WHERE topic = 'care' AND applied > 0 LIMIT 1)"
 MONTH = "(SELECT rowid FROM rollups WHERE measures LIKE '%\"payments\"%' ORDER BY customer_id, month LIMIT 1)"
 
@@ -69,13 +71,13 @@ MONTH = "(SELECT rowid FROM rollups WHERE measures LIKE '%\"payments\"%' ORDER B
     [
         ("customer", f"DELETE FROM facts WHERE rowid = {PAYMENT}", r"lost: content of fact billing/\w e-\d+"),
         ("customer", f"DELETE FROM rollups WHERE rowid = {MONTH}", r"lost: month C-\d+ 2026-\d\d"),
-        ("customer", "DELETE FROM parked_events WHERE rowid = (SELECT max(rowid) FROM parked_events)", r"lost: parked event \S+ e-\d+"),
+        ("customer", f"DELETE FROM facts WHERE rowid = {PARKED}", r"lost: parked event \S+ e-\d+"),
         ("customer", "DELETE FROM dead_letters WHERE id = 1", r"lost: dead letter \w+ \d+ \d+"),
         ("customer", "UPDATE customers SET profile = json_remove(profile, '$.region') WHERE customer_id = 'C-00001'", r"wrong: profile of C-00001: region"),
         ("customer", "UPDATE watermarks SET next_offset = next_offset - 1", r"wrong: watermark of customer on billing \d+: is \d+, 1 too little"),
         ("customer", f"UPDATE intake SET applied = applied - 1 WHERE rowid = {BOOKED}", r"wrong: books of care care/\w: applied is \d+, 1 too little"),
         ("bus", "DELETE FROM records WHERE rowid = (SELECT max(rowid) FROM records WHERE topic = 'activity')", r"lost: 1 of the records on activity \d"),
-        ("segmentation", "DELETE FROM purchase_days WHERE rowid = 1", r"lost: purchases of C-\d+ 2026-\d\d-\d\d"),
+        ("segmentation", "DELETE FROM purchase_days WHERE rowid = (SELECT min(rowid) FROM purchase_days)", r"lost: purchases of C-\d+ 2026-\d\d-\d\d"),
         ("segmentation", "DELETE FROM alerts WHERE kind = 'port_out_inquiry'", r"lost: warning about C-\d+"),
         ("segmentation", "UPDATE features SET gaps = '[[2,3]]' WHERE customer_id = 'C-00001'", r"lost: segmentation skipped \[\[2, 3\]\] of C-00001"),
         ("retention", "DELETE FROM decisions WHERE verdict <> 'contact'", r"lost: decision on \S+"),
@@ -94,7 +96,8 @@ def test_a_loss_is_found(planted: Callable[..., str], database: str, change: str
     [
         (
             "customer",
-            f"INSERT INTO facts SELECT source, id || '-again', customer_id, type, time, occurred_at, recorded_at, data FROM facts WHERE rowid = {PAYMENT}",
+            "INSERT INTO facts SELECT source, id || '-again', customer_id, subject, type, time, occurred_at, recorded_at, data FROM facts"
+            f" WHERE rowid = {PAYMENT}",
             r"never sent: content of fact billing/\w e-\d+-again",
         ),
         (
@@ -104,7 +107,7 @@ def test_a_loss_is_found(planted: Callable[..., str], database: str, change: str
         ),
         (
             "segmentation",
-            "UPDATE purchase_days SET payments = payments + 1 WHERE rowid = 1",
+            "UPDATE purchase_days SET payments = payments + 1 WHERE rowid = (SELECT min(rowid) FROM purchase_days)",
             r"wrong: purchases of C-\d+ 2026-\d\d-\d\d: payments is \d+, 1 too much",
         ),
         (
@@ -128,6 +131,33 @@ def test_a_fact_told_on_twice_is_found(planted: Callable[..., str]) -> None:
     assert re.search(r"doubled: fact on activity \S+ e-\d+ is there 2 times", planted("bus", tell_again))
 
 
+def test_a_number_in_plain_is_found(planted: Callable[..., str]) -> None:
+    """C9."""
+    change = "UPDATE views SET timeline = json_insert(timeline, '$[0].note', 'calls from 8613800000000') WHERE customer_id = 'C-00001'"
+    assert "in plain: gateway views holds a number" in planted("gateway", change)
+
+
+def test_an_own_finding_that_is_not_told_on_is_found(planted: Callable[..., str]) -> None:
+    """C8: a stage of a complaint that was late is found by the service itself: no ledger knows of it."""
+    change = (
+        "INSERT INTO facts SELECT 'holdfast/customer', 'case:planted', customer_id, subject, 'customer.case_overdue.v1', time, occurred_at, recorded_at, data"
+        f" FROM facts WHERE rowid = {PAYMENT}"
+    )
+    assert re.search(r"lost: fact on activity holdfast/customer case:planted", planted("customer", change))
+
+
+def test_what_was_told_before_a_reset_counts_no_more(planted: Callable[..., str]) -> None:
+    """C4: a customer who is told again from the beginning is told whole."""
+
+    def forget(bus: sqlite3.Connection) -> None:
+        _, (rowid, second) = _two_of_one_customer(bus)
+        event = orjson.loads(second)
+        event["data"]["resets"] = True
+        bus.execute("UPDATE records SET value = ? WHERE rowid = ?", (orjson.dumps(event), rowid))
+
+    assert re.search(r"lost: fact on activity \S+ e-\d+", planted("bus", forget))
+
+
 def test_two_messages_of_one_sequence_are_found(planted: Callable[..., str]) -> None:
     def number_again(bus: sqlite3.Connection) -> None:
         (_, first), (rowid, second) = _two_of_one_customer(bus)
@@ -140,8 +170,13 @@ def test_two_messages_of_one_sequence_are_found(planted: Callable[..., str]) -> 
 @pytest.mark.parametrize(
     ("table", "column", "where", "message"),
     [
-        ("facts", "customer_id", "type = 'billing.payment_received.v1'", r"swapped: owner of fact (billing/\w e-\d+) with that of (billing/\w e-\d+)"),
-        ("facts", "data", "type = 'billing.payment_received.v1'", r"wrong: content of fact billing/\w e-\d+"),
+        (
+            "facts",
+            "customer_id",
+            "customer_id IS NOT NULL AND type = 'billing.payment_received.v1'",
+            r"swapped: owner of fact (billing/\w e-\d+) with that of (billing/\w e-\d+)",
+        ),
+        ("facts", "data", PAID, r"wrong: content of fact billing/\w e-\d+"),
         ("rollups", "measures", "month = '2026-10'", r"swapped: month C-\d+ 2026-10 with that of C-\d+ 2026-10"),
     ],
 )
@@ -166,6 +201,7 @@ def _exchange(connection: sqlite3.Connection, table: str, column: str, rows: lis
 
 
 def _two_of_one_customer(bus: sqlite3.Connection) -> list[Any]:
-    """The rowids and values of the first two messages about the first customer who has two."""
-    (key,) = bus.execute("SELECT key FROM records WHERE topic = 'activity' GROUP BY key HAVING count(*) > 1 ORDER BY key LIMIT 1").fetchone()
+    """The rowids and values of the first two messages about the first customer who has two, and was never told again from the beginning."""
+    never_reset = "HAVING count(*) > 1 AND NOT sum(CAST(value AS TEXT) LIKE '%\"resets\":true%')"
+    (key,) = bus.execute(f"SELECT key FROM records WHERE topic = 'activity' GROUP BY key {never_reset} ORDER BY key LIMIT 1").fetchone()
     return bus.execute("SELECT rowid, value FROM records WHERE topic = 'activity' AND key = ? ORDER BY rowid LIMIT 2", (key,)).fetchall()

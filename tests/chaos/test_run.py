@@ -19,13 +19,15 @@ STACK = Plan(seed=2, seconds=15, reports_per_second=200, kills=10, pauses=1, pau
 @pytest.mark.kafka
 @pytest.mark.timeout(360)
 async def test_nothing_is_lost_doubled_or_swapped_under_faults(request: pytest.FixtureRequest, settings: Settings) -> None:
-    """E2 E6 C3: workers killed and paused at random under load, Kafka and PostgreSQL killed too; every invariant holds."""
+    """E2 E6 C3 C4: workers killed and paused at random under load, Kafka and PostgreSQL killed too, customers merged and
+    un-merged, numbers handed on late; every invariant holds."""
     on_stack = settings.bus != "embedded"
     stack: Stack | None = request.getfixturevalue("shared_stack") if on_stack else None
     settings = settings.model_copy(update={"kafka_session_seconds": SESSION_SECONDS})
     outcome = await run(STACK if on_stack else EMBEDDED, settings, servers=stack.daemons if stack else ())
     assert not outcome.breaches, "\n".join(outcome.breaches[:20])
     assert outcome.kills == (12 if on_stack else 10)
+    assert outcome.merged
 
 
 def test_a_seed_makes_the_same_stream_and_the_same_faults() -> None:
@@ -42,5 +44,7 @@ def test_a_stream_has_every_kind_of_disorder() -> None:
     assert len(set(reports)) < len(reports), "duplicates"
     assert len({report.code for report in reports}) == 9, "every reason to refuse an event, and none"
     assert [report.time for report in reports] != sorted(report.time for report in reports), "out of order"
+    numbers = {report.data["msisdn"] for report in reports if report.type == "orders.subscription_activated.v1" and report.fate == "fact"}
+    assert len(numbers) < len({report.customer_id for report in reports if report.type == "orders.subscription_activated.v1"}), "handed-on numbers"
     registered = {report.customer_id: sending.at for sending, report in zip(sendings, reports, strict=True) if report.type == "orders.customer_registered.v1"}
     assert any(sending.at < registered.get(sending.report.customer_id, 0) for sending in sendings), "before their customer"
