@@ -48,7 +48,7 @@ FROM purchases
 
 KINDS = """
 SELECT
-    CASE WHEN customer IS NULL THEN 'parked_events' ELSE 'facts' END, CASE WHEN amount > 0 THEN 'received' ELSE 'reversed' END, count(*), sum(pence)
+    CASE WHEN customer IS NULL THEN 'parked' ELSE 'applied' END, CASE WHEN amount > 0 THEN 'received' ELSE 'reversed' END, count(*), sum(pence)
 FROM money WHERE pence > 0 GROUP BY ALL
 """
 
@@ -103,7 +103,7 @@ async def _stored_summary(stored: Stored, as_of: date) -> dict[str, tuple[int, i
 
 async def _money(expected: Expected, stored: Stored) -> list[Check]:
     types = {"received": RECEIVED, "reversed": REVERSED}
-    by_kind = {(table, types[kind]): (count, int(pence)) for table, kind, count, pence in expected.run(KINDS)}
+    by_kind = {(state, types[kind]): (count, int(pence)) for state, kind, count, pence in expected.run(KINDS)}
     held = await stored.money()
     total = sum(pence if kind == RECEIVED else -pence for (_, kind), (_, pence) in held.items())
     ((exact,),) = expected.run("SELECT round(sum(amount), 2) FROM money")

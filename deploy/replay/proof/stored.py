@@ -32,20 +32,14 @@ class Stored:
         return {row.customer_id: orjson.loads(row.profile) for row in rows}
 
     async def money(self) -> dict[tuple[str, str], tuple[int, int]]:
-        """(table, event type) -> how many payments and reversals it holds, and their sum."""
+        """(applied or parked, event type) -> how many payments and reversals there are, and their sum. All are about accounts."""
         counts, sums = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
-        async for row in self._pages("SELECT source, id, type, data FROM facts"):
-            self._count(("facts", row.type), orjson.loads(row.data), counts, sums)
-        async for row in self._pages("SELECT source, id, value FROM parked_events"):
-            event = orjson.loads(row.value)
-            self._count(("parked_events", event["type"]), event["data"], counts, sums)
+        async for row in self._pages("SELECT source, id, customer_id, type, data FROM facts"):
+            if row.type.startswith("billing.payment_"):
+                key = ("applied" if row.customer_id else "parked", row.type)
+                counts[key] += 1
+                sums[key] += orjson.loads(row.data)["amount_minor"]
         return {key: (counts[key], sums[key]) for key in counts}
-
-    @staticmethod
-    def _count(key: tuple[str, str], data: dict[str, Any], counts: Counter[tuple[str, str]], sums: Counter[tuple[str, str]]) -> None:
-        if key[1].startswith("billing.payment_"):
-            counts[key] += 1
-            sums[key] += data["amount_minor"]
 
     async def _pages(self, select: str) -> AsyncIterator[Any]:
         """All rows, a page held at a time."""
