@@ -15,6 +15,7 @@ from deploy.demo import state as states
 from deploy.demo import truth
 from deploy.demo.desk import Desk
 from deploy.demo.events import midnight
+from deploy.demo.sales import Sales
 from deploy.demo.sender import NotHoldfast, Sender
 from deploy.demo.state import State
 from deploy.demo.stream import Stream
@@ -47,6 +48,7 @@ def run(options: argparse.Namespace) -> None:
     )
     with httpx.Client(base_url=options.url, timeout=30, trust_env=False) as client:
         sender, desk = Sender(client, state.counts, say=say), Desk(client, state, stream, save=save, say=say)
+        sales = Sales(client, state, stream, say=say)
         history_ends = clock.now()
         while True:
             before, now = state.sent_until, clock.now()
@@ -58,6 +60,7 @@ def run(options: argparse.Namespace) -> None:
                 _tell(state, truth.record(folder, state, stream), history_ends)
             if until >= now:
                 desk.work(until)
+                sales.work(until)
                 time.sleep(TICK_SECONDS)
 
 

@@ -9,14 +9,16 @@ from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
 from itertools import chain
 
+from deploy.demo.care import asks, complains
 from deploy.demo.course import Course
 from deploy.demo.events import Event, Report, event, midnight, money, period, report, voice
-from deploy.demo.population import Cause, Customer
+from deploy.demo.population import SLOPPY_AGENT, Cause, Customer, device
 from deploy.demo.scene import Scene
 
 FOLLOWS_WITHIN = timedelta(days=45)
 CONTRACT_DAYS = 730
 RIVAL = "rival"
+CALLED_WEEKLY = 6  # of the calling circle
 
 USAGE_LEFT = {  # of outgoing calls and data, when the drift is at its strongest
     Cause.NONE: 0.3,
@@ -44,12 +46,13 @@ def joins(scene: Scene) -> Iterator[Report]:
     who = scene.customer
     if scene.day != who.since:
         return
-    consents = [{"channel": channel, "granted": scene.dice.random() < 0.9} for channel in ("call", "sms", "push")]
+    careful = who.agent != SLOPPY_AGENT
     yield report(
         who.joined, "orders.customer_registered", scene.by_customer, kind="person", name=who.name, document=who.document, language="zh",
+        birth_date=who.birth_date if careful else None, contact_points=_contact_points(scene) if careful else None, service_star=who.service_star,
         region=who.region, visitor=who.visitor, employer_paid=who.employer_paid, household=who.household,
         corporate_account=who.cug if who.employer_paid else None, acquisition_channel=scene.dice.choice(("shop", "web", "agent")),
-        timezone="Asia/Shanghai", do_not_contact=False, consents=consents, accounts=[who.account],
+        acquisition_agent=who.agent, timezone="Asia/Shanghai", do_not_contact=False, consents=_consents(scene), accounts=[who.account],
     )  # fmt: skip
     signed = {"subscription_id": who.subscription_id}
     minute = timedelta(minutes=1)
@@ -57,12 +60,39 @@ def joins(scene: Scene) -> Iterator[Report]:
         yield report(who.joined + minute, "orders.port_in_requested", scene.by_customer, other_operator=RIVAL, **signed)
         yield report(who.joined + 2 * minute, "orders.port_in_completed", scene.by_customer, other_operator=RIVAL, **signed)
     yield report(
-        who.joined + 3 * minute, "orders.subscription_activated", scene.by_customer, msisdn=who.msisdn, brand=scene.plan.brand,
+        who.joined + 3 * minute, "orders.subscription_activated", scene.by_customer, msisdn=who.msisdn, imsi=who.imsi, brand=scene.plan.brand,
         brand_rank=scene.plan.brand_rank, plan=scene.plan.name, payment_type=who.payment_type, contract_ends=_contract_end(who, scene.day), **signed,
     )  # fmt: skip
     if who.cug:
         yield report(who.joined + 4 * minute, "orders.cug_membership_changed", scene.by_customer, cug=who.cug, member=True, **signed)
-    yield _device(scene, who.joined + 5 * minute)
+    yield _device(scene, who.joined + 5 * minute, who.imei)
+    if who.registered_twice:
+        yield _registered_again(scene)
+
+
+def _contact_points(scene: Scene) -> list[dict[str, object]]:
+    who = scene.customer
+    points = [{"kind": "phone", "value": who.msisdn, "verified": scene.dice.random() < 0.8}]
+    if who.email:
+        points.append({"kind": "email", "value": who.email, "verified": scene.dice.random() < 0.5})
+    return points
+
+
+def _consents(scene: Scene) -> list[dict[str, object]]:
+    given: list[dict[str, object]] = [{"channel": channel, "granted": scene.dice.random() < 0.9} for channel in ("call", "sms", "push")]
+    given.append({"channel": "call", "purpose": "survey", "granted": scene.dice.random() < 0.7})
+    given.append({"channel": "push", "purpose": "profiling", "legal_basis": "legitimate_interest", "granted": scene.dice.random() < 0.95})
+    return given
+
+
+def _registered_again(scene: Scene) -> Report:
+    """By another channel, under another id, with nothing but what the form asks for."""
+    who = scene.customer
+    points = [{"kind": "phone", "value": who.msisdn, "verified": False}]
+    return report(
+        scene.at(days=scene.dice.randint(2, 20)), "orders.customer_registered", f"customer:{who.twin_id}", kind="person", name=who.name,
+        document=who.document, region=who.region, contact_points=points, acquisition_channel="partner", acquisition_agent=SLOPPY_AGENT,
+    )  # fmt: skip
 
 
 def uses(scene: Scene) -> Iterator[Report]:
@@ -83,7 +113,14 @@ def uses(scene: Scene) -> Iterator[Report]:
         sms_out=scene.dice.randint(0, 4), sms_in=scene.dice.randint(5, 25), data={"g4_kb": round(kilobytes * 0.3), "g5_kb": round(kilobytes * 0.7)},
         roaming={"days": abroad, "calls": abroad, "seconds": abroad * 70}, care_calls=int(scene.dice.random() < 0.03 + 0.2 * scene.strength),
         missed_calls=scene.dice.randint(0, 6) + round(12 * (1 - left)), forwarding=_forwarding(scene), distinct_contacts=round(out_calls * 0.4),
+        top_contacts=_top_contacts(scene),
     )  # fmt: skip
+
+
+def _top_contacts(scene: Scene) -> list[str]:
+    """Those they call every week, and some of the others."""
+    always, others = scene.customer.circle[:CALLED_WEEKLY], scene.customer.circle[CALLED_WEEKLY:]
+    return [*always, *scene.dice.sample(others, len(others) // 2)]
 
 
 def _forwarding(scene: Scene) -> list[dict[str, object]]:
@@ -166,51 +203,6 @@ def owes(scene: Scene) -> Iterator[Report]:
         yield report(paid_at + timedelta(minutes=5), "billing.account_resumed", scene.by_account, note="paid in full")
 
 
-def asks(scene: Scene) -> Iterator[Report]:
-    """Calls to the care desk: what everybody asks now and then, and what those who drift have in mind."""
-    if scene.happens(1.2):
-        yield _inquiry(scene, scene.dice.choice(("bill_detail", "tariff", "coverage", "contract_end", "other")))
-    if scene.happens(1):
-        yield report(
-            scene.at(), "care.agent_contacted", scene.by_number, direction="inbound", channel="hotline", reason=scene.dice.choice(("service", "sales")),
-            agent=f"A-{scene.dice.randint(10, 99)}", duration_seconds=scene.dice.randint(60, 600),
-        )  # fmt: skip
-    if scene.happens(0.7):
-        yield report(scene.at(), "care.survey_answered", scene.by_number, nps=max(0, scene.dice.randint(6, 10) - round(5 * scene.strength)))
-    if scene.drifting(Cause.PRICE) and (scene.reaches(0.25) or scene.happens(8)):
-        yield _inquiry(scene, "bill_detail")
-    if scene.drifting(Cause.PRICE) and (scene.reaches(0.45) or scene.happens(8)):
-        yield _inquiry(scene, "tariff")
-    if scene.drifting(Cause.RIVAL_OFFER) and scene.reaches(0.6):
-        yield _inquiry(scene, "port_out_pin")
-
-
-def _inquiry(scene: Scene, kind: str) -> Report:
-    return report(scene.at(), "care.inquiry_made", scene.by_number, kind=kind, channel=scene.dice.choice(("hotline", "app", "shop")))
-
-
-def complains(scene: Scene) -> Iterator[Report]:
-    network = scene.drifting(Cause.BAD_COVERAGE) and (scene.reaches(0.35) or scene.happens(10))
-    if not network and not scene.happens(0.5):
-        return
-    complaint, opened = scene.name("K"), scene.at()
-    kind = "network" if network else scene.dice.choice(("billing", "service", "product", "other"))
-    fault = scene.dice.choice(("no_coverage", "dropped_calls", "slow_data")) if network else None
-    yield report(
-        opened, "care.complaint_opened", scene.by_number, complaint_id=complaint, kind=kind, severity="major" if network else "minor",
-        network_fault=fault, channel="hotline", summary="Calls drop at home" if network else "",
-    )  # fmt: skip
-    days = scene.dice.randint(6, 20) if network else scene.dice.randint(1, 5)
-    resolved = opened + timedelta(days=days)
-    if days > 10:
-        again = opened + timedelta(days=7)
-        yield report(again, "care.complaint_escalated", scene.by_customer, complaint_id=complaint, severity="critical", reason="called again")
-    yield report(resolved, "care.complaint_resolved", scene.by_customer, complaint_id=complaint, resolution="explained and settled")
-    if scene.dice.random() < 0.4:
-        csat = scene.dice.randint(1, 3) if network else scene.dice.randint(3, 5)
-        yield report(resolved + timedelta(days=1), "care.survey_answered", scene.by_customer, csat=csat, regarding=f"complaint {complaint}")
-
-
 def orders(scene: Scene) -> Iterator[Report]:
     who, signed = scene.customer, {"subscription_id": scene.customer.subscription_id}
     if scene.day > who.since:
@@ -226,7 +218,9 @@ def orders(scene: Scene) -> Iterator[Report]:
         consents = [{"channel": "sms", "granted": scene.dice.random() < 0.5}]
         yield report(scene.at(), "orders.customer_updated", scene.by_customer, consents=consents)
     if scene.happens(0.6):
-        yield _device(scene, scene.at())
+        yield _device(scene, scene.at(), device(scene.dice))
+    if scene.happens(0.1):
+        yield report(scene.at(), "orders.sim_changed", scene.by_customer, imsi=f"46002{scene.dice.randint(0, 9_999_999_999):010d}", **signed)
     if not who.employer_paid and not who.cug and scene.happens(0.03):
         yield report(scene.at(), "orders.cug_membership_changed", scene.by_customer, cug="CUG-0", member=True, **signed)
 
@@ -277,9 +271,8 @@ def _contract_end(who: Customer, day: date) -> date | None:
     return who.joined.date() + timedelta(days=CONTRACT_DAYS * terms)
 
 
-def _device(scene: Scene, at: datetime) -> Report:
-    tac = f"35{scene.dice.randint(600_000, 999_999)}"
-    return report(at, "network.device_changed", scene.by_number, imei=f"{tac}{scene.dice.randint(0, 9_999_999):07d}", tac=tac)
+def _device(scene: Scene, at: datetime, imei: str) -> Report:
+    return report(at, "network.device_changed", scene.by_number, imei=imei, tac=imei[:8])
 
 
 ACTS: tuple[Callable[[Scene], Iterator[Report]], ...] = (joins, uses, suffers, pays, owes, asks, complains, orders, leaves)

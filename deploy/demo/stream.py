@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
 
 from deploy.demo import population
@@ -15,6 +15,8 @@ from deploy.demo.faults import LATEST, Delivery, deliveries
 from deploy.demo.population import Customer
 
 NUMBER_RESTS = timedelta(days=90)  # before it is given to someone else
+AWAY = timedelta(days=10), timedelta(days=80)  # of those who come back as somebody new
+PROSPECTS_AHEAD = timedelta(days=4)
 REACH = FOLLOWS_WITHIN + LATEST + timedelta(days=1)  # nothing is sent later than this after its day
 
 
@@ -28,6 +30,7 @@ class Stream:
         self._courses: dict[str, Course] = {}
         self._pending: list[Delivery] = []
         self._resting: list[tuple[date, str]] = []
+        self._gone: list[tuple[date, Customer]] = []
         self._next_day = first_day
         self._recall(sent_until)
 
@@ -40,6 +43,16 @@ class Stream:
         """The customer was reached: their course may change from the next day on."""
         self._contacts[customer_id].append(contact)
         self._courses.pop(customer_id, None)
+
+    def prospects(self) -> Iterator[Customer]:
+        """Who will come in the next days, as far as somebody knows of them already."""
+        number, day = len(self.customers), self._next_day
+        while day < self._next_day + PROSPECTS_AHEAD:
+            for _ in range(population.newcomers_on(self._seed, self._size, day)):
+                if population.was_prospect(self._seed, number):
+                    yield population.newcomer(self._seed, self._size, number, day)
+                number += 1
+            day += timedelta(days=1)
 
     def until(self, moment: datetime) -> list[Delivery]:
         """Everything due before `moment` that was not given before."""
@@ -71,9 +84,20 @@ class Stream:
 
     def _admit(self, day: date) -> None:
         """Newcomers of the day; the numbers of those who left long ago are given out again first."""
-        self._resting += [(day, one.msisdn) for one in self.customers.values() if self.course(one.customer_id).left == day]
+        gone = [one for one in self.customers.values() if self.course(one.customer_id).left == day]
+        self._gone += [(day, one) for one in gone]
+        self._resting += [(day, one.msisdn) for one in gone]
         for _ in range(population.newcomers_on(self._seed, self._size, day)):
             rested = bool(self._resting) and self._resting[0][0] + NUMBER_RESTS <= day
             recycled = self._resting.pop(0)[1] if rested else None
-            one = population.newcomer(self._seed, self._size, len(self.customers), day, recycled)
+            one = self._one_who_is_back(population.newcomer(self._seed, self._size, len(self.customers), day, recycled), day)
             self.customers[one.customer_id] = one
+
+    def _one_who_is_back(self, one: Customer, day: date) -> Customer:
+        """The newcomer, or one of those who left in the last weeks under the newcomer's number."""
+        self._gone = [(left, who) for left, who in self._gone if day - left <= AWAY[1]]
+        away = [(left, who) for left, who in self._gone if day - left >= AWAY[0]]
+        if not away or not population.may_be_back(self._seed, one.number):
+            return one
+        self._gone.remove(away[0])
+        return population.back_again(one, away[0][1])

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.demo.course import Course
-from deploy.demo.population import Customer
+from deploy.demo.population import Customer, known_by
 from deploy.demo.state import State, write
 from deploy.demo.stream import Stream
 
@@ -20,6 +20,8 @@ def record(folder: Path, state: State, stream: Stream) -> dict[str, int]:
     tally = dict(state.counts) | {
         "customers": len(lines),
         "left": sum(line["left"] is not None for line in lines),
+        "back_again": sum(line["former_customer_id"] is not None for line in lines),
+        "registered_twice": sum(line["registered_twice_as"] is not None for line in lines),
         "saved": sum(drift["how"] == "saved" for line in lines for drift in line["drifts"]),
     }
     write(folder / "truth.jsonl", lines)
@@ -32,10 +34,11 @@ def lines_of(stream: Stream, state: State, today: date) -> Iterator[dict[str, An
     for call in state.calls.values():
         calls[call.customer_id].append({"at": call.at, "result": call.result, "offer_accepted": call.offer_accepted, "reached": call.reached})
     for customer in stream.customers.values():
-        yield line_of(customer, stream.course(customer.customer_id), calls[customer.customer_id], today)
+        former = stream.customers.get(customer.former_customer_id or "")
+        yield line_of(customer, former, stream.course(customer.customer_id), calls[customer.customer_id], today)
 
 
-def line_of(customer: Customer, course: Course, calls: Sequence[Mapping[str, Any]], today: date) -> dict[str, Any]:
+def line_of(customer: Customer, former: Customer | None, course: Course, calls: Sequence[Mapping[str, Any]], today: date) -> dict[str, Any]:
     """The drifts begun so far; `would_leave` is the day they go if nobody calls, none for those who stay."""
     drifts = [
         {
@@ -53,6 +56,9 @@ def line_of(customer: Customer, course: Course, calls: Sequence[Mapping[str, Any
         "cause": customer.cause,
         "responder": customer.responder,
         "joined": customer.joined,
+        "former_customer_id": customer.former_customer_id,
+        "known_by": known_by(customer, former) if former else None,
+        "registered_twice_as": customer.twin_id if customer.registered_twice else None,
         "drift_began": last["began"],
         "would_leave": last["would_leave"],
         "left": course.left if course.left and course.left <= today else None,

@@ -12,6 +12,7 @@ import httpx
 import orjson
 import pytest
 
+from services.customer.schemas.prospects import NewProspect
 from shared.contracts.decoding import decode
 from shared.errors import EventRejected
 
@@ -24,6 +25,7 @@ class Door:
         self.requests: list[int] = []
         self.tasks: list[dict[str, Any]] = []
         self.outcomes: dict[str, tuple[str, dict[str, Any]]] = {}
+        self.prospects: dict[str, dict[str, Any]] = {}
         self.trouble: Callable[[], Answer | None] = lambda: None
         self.forgets_to_answer = 0
 
@@ -51,6 +53,11 @@ class Door:
         page = {"items": still_open[half:], "next_cursor": None} if "cursor=2" in path else {"items": still_open[:half], "next_cursor": "2"}
         return 200, {}, orjson.dumps(page)
 
+    def take_prospect(self, key: str, body: bytes) -> Answer:
+        prospect = NewProspect.model_validate_json(body)
+        known = self.prospects.setdefault(key, prospect.model_dump())
+        return (201, {}, b"{}") if known == prospect.model_dump() else (409, {}, b"{}")
+
     def take_outcome(self, path: str, key: str, body: bytes) -> Answer:
         self.outcomes.setdefault(unquote(path.split("/")[3]), (key, orjson.loads(body)))
         return 200, {}, b"{}"
@@ -65,12 +72,18 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["content-length"]))
         answer = self.door.trouble()
         if answer is None:
-            answer = self.door.take(body) if self.path == "/v1/events" else self.door.take_outcome(self.path, self.headers["Idempotency-Key"], body)
+            answer = self._taken(body)
         if self.door.forgets_to_answer:
             self.door.forgets_to_answer -= 1
             self.close_connection = True
             return
         self._say(*answer)
+
+    def _taken(self, body: bytes) -> Answer:
+        if self.path == "/v1/events":
+            return self.door.take(body)
+        key = self.headers["Idempotency-Key"]
+        return self.door.take_prospect(key, body) if self.path == "/v1/prospects" else self.door.take_outcome(self.path, key, body)
 
     def do_GET(self) -> None:
         self._say(*(self.door.trouble() or self.door.list_open(self.path)))

@@ -181,3 +181,35 @@ def test_what_follows_from_a_day_follows_soon(cause: Cause) -> None:
     for n in range(400):
         day = FIRST_DAY + timedelta(days=n)
         assert all(at < midnight(day) + FOLLOWS_WITHIN for at, _ in events_of(who, course, day))
+
+
+def test_complaints_go_from_stage_to_stage_and_some_lie_about() -> None:
+    """C8: in their order, before they are resolved; the survey names its complaint."""
+    told = {complaint: [event["type"].split(".")[1] for event in events] for complaint, events in _complaints().items()}
+    whole = ["complaint_opened", "complaint_progressed", "complaint_progressed", "complaint_resolved"]
+    courses = [[one for one in types if one in whole] for types in told.values()]
+    assert all(course in (whole, ["complaint_opened", "complaint_resolved"]) for course in courses)
+    assert 0.1 < sum(course != whole for course in courses) / len(courses) < 0.35
+    assert any("survey_answered" in types for types in told.values())
+
+
+def _complaints() -> dict[str, list[Event]]:
+    """By complaint, in event-time order."""
+    found: dict[str, list[Event]] = {}
+    for who in population.initial(7, 120, FIRST_DAY):
+        for event in sorted(story(who, course_of(who), FIRST_DAY, FIRST_DAY + timedelta(days=400)), key=lambda event: event["time"]):
+            if complaint := event["data"].get("complaint_id"):
+                found.setdefault(complaint, []).append(event)
+    return found
+
+
+def test_a_calling_circle_is_stable_and_a_registration_says_who_it_is() -> None:
+    """C1, C5."""
+    who = customer(Cause.NONE)
+    events = story(who, course_of(who), FIRST_DAY, FIRST_DAY + timedelta(days=60))
+    weeks = [set(one["top_contacts"]) for one in data(events, "network.usage_summarised")]
+    assert len(set.intersection(*weeks)) >= 6
+    assert set.union(*weeks) <= set(who.circle)
+    (registration,) = data(events, "orders.customer_registered")[:1]
+    assert registration["service_star"] in range(1, 6)
+    assert {"marketing", "survey", "profiling"} == {one.get("purpose", "marketing") for one in registration["consents"]}

@@ -13,7 +13,7 @@ import pytest
 from deploy.demo.course import Contact
 from deploy.demo.events import midnight
 from deploy.demo.faults import LATEST, Delivery
-from deploy.demo.population import Responder
+from deploy.demo.population import Responder, known_by
 from deploy.demo.stream import Stream
 from shared.contracts.decoding import decode
 from shared.contracts.registry import INPUTS
@@ -188,3 +188,28 @@ def test_faults_delay_and_repeat_but_lose_nothing() -> None:
     assert on_time.keys() <= {one.event_id for one in faulty}
     delays = [one.send_at - on_time[one.event_id] for one in faulty if one.fault == "late" and one.event_id in on_time]
     assert timedelta(days=1) <= min(delays) < max(delays) <= LATEST
+
+
+def test_some_who_left_come_back_as_somebody_new_who_calls_the_same_people(history: History) -> None:
+    """C5: within the weeks in which a newcomer may be a former customer."""
+    customers = history.stream.customers
+    back = [one for one in customers.values() if one.former_customer_id]
+    assert len(back) > 5
+    for one in back:
+        former = customers[str(one.former_customer_id)]
+        left = history.stream.course(former.customer_id).left
+        assert left and timedelta(days=10) <= one.since - left <= timedelta(days=80)
+        assert len(set(one.circle) & set(former.circle)) >= 8
+    assert len({one.former_customer_id for one in back}) == len(back)
+    assert {known_by(one, customers[str(one.former_customer_id)]) for one in back} == {"document", "device", "circle"}
+
+
+def test_some_are_registered_twice_with_the_same_document(history: History) -> None:
+    """C4."""
+    registered: dict[str, set[str]] = {}
+    for one in history.deliveries:
+        if not one.malformed and (event := orjson.loads(one.body))["type"] == "orders.customer_registered.v1":
+            registered.setdefault(event["data"]["document"], set()).add(event["subject"].removeprefix("customer:"))
+    twins = {one.twin_id: one for one in history.stream.customers.values() if one.registered_twice}
+    assert twins
+    assert all({twin_id, one.customer_id} <= registered[one.document] for twin_id, one in twins.items() if midnight(one.since) < SUMMER)
