@@ -100,7 +100,11 @@ def unmatched_selectors(documents: list[Document]) -> Iterator[str]:
 def missing_references(documents: list[Document], secrets: list[Document]) -> Iterator[str]:
     known = {(document["kind"], document["metadata"]["name"]) for document in documents + secrets}
     for document in documents:
-        for container in document.get("spec", {}).get("template", {}).get("spec", {}).get("containers", []):
+        pod = document.get("spec", {}).get("template", {}).get("spec", {})
+        for volume in pod.get("volumes", []):
+            if "secret" in volume and ("Secret", volume["secret"]["secretName"]) not in known:
+                yield f"{title(document)} mounts Secret {volume['secret']['secretName']}, which is nowhere"
+        for container in pod.get("containers", []):
             for source in container["envFrom"]:
                 for kind, reference in (("ConfigMap", source.get("configMapRef")), ("Secret", source.get("secretRef"))):
                     if reference and (kind, reference["name"]) not in known:

@@ -39,7 +39,7 @@ def needs_stack() -> None:
 def check_ingest(found: dict[str, Any], processes: set[str]) -> None:
     assert set(found["ingest"]) == {"worker", "2 workers", "floor, contract", "floor, orjson"} == set(found["of_the_floor"])
     assert all(kind["events_per_second"] > 0 and set(kind["cpu_us_per_event"]) == processes for kind in found["ingest"].values())
-    assert any("use_cases.py:record" in line["function"] for line in found["profile"])
+    assert any("recording.py:record" in line["function"] for line in found["profile"])
 
 
 def check_delays(found: dict[str, Any]) -> None:

@@ -44,6 +44,7 @@ def test_an_error_is_named_with_its_file_and_line(deploy: Path, file: str, right
         ("customer/kustomization.yaml", "value: 8001", "value: high", "Deployment customer-api: spec.template.spec.containers.0.ports.0.containerPort"),
         ("customer/kustomization.yaml", "../service", "../servise", "servise"),
         ("retention/kustomization.yaml", "retention-database", "database", "Secret database, which is nowhere"),
+        ("gateway/kustomization.yaml", "secretName: keyring", "secretName: keys", "gateway-api mounts Secret keys, which is nowhere"),
         (
             "service/api.yaml",
             "selector:\n    app.kubernetes.io/component: api",
