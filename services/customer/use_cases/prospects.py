@@ -95,7 +95,7 @@ async def funnel(tx: Transaction) -> list[Document]:
 
 async def _name(tx: Transaction, stored: Sequence[Stored]) -> None:
     """A registration may say who the customer was as a prospect: known until a subscription is activated."""
-    named = [(one.payload.prospect_id, one.customer_id) for one in stored if isinstance(one.payload, CustomerRegistered) and one.payload.prospect_id]
+    named = [(one.payload.prospect_id, one.customer_id) for one in stored if type(one.payload) is CustomerRegistered and one.payload.prospect_id]
     if named:
         still_open = await repository.open_among(tx, {prospect_id for prospect_id, _ in named})
         await repository.insert_keys(tx, {(_customer_key(customer_id), prospect_id) for prospect_id, customer_id in named if prospect_id in still_open})

@@ -114,7 +114,7 @@ def _first_of_each(work: Work, reports: Sequence[Report]) -> list[Report]:
 
 async def _keep(work: Work, reports: Sequence[Report]) -> list[Report]:
     """Keep as facts what is new and whose owner is known; the rest is given back."""
-    await _register(work, [report for report in reports if isinstance(report.event.data, CustomerRegistered)])
+    await _register(work, [report for report in reports if type(report.event.data) is CustomerRegistered])
     owners = await owners_of(work, [(report.subject, report.occurred_at) for report in reports])
     owned = [(report, owner or "") for report, owner in zip(reports, owners, strict=True) if owner or report.subject.startswith("cell:")]
     stored = await _insert(work, owned)

@@ -30,7 +30,7 @@ _VALUES: dict[str, MatchedBy] = {"document": "document", "device": "device"}
 
 async def follow(tx: Transaction, stored: Sequence[Stored], profiles: Mapping[str, Document]) -> list[OwnFact]:
     """Compare again who came or left lately and whose calls are new; who has a new profile is on the queue already."""
-    callers = {one.survivor_id for one in stored if isinstance(one.payload, UsageSummarised) and one.payload.top_contacts}
+    callers = {one.survivor_id for one in stored if type(one.payload) is UsageSummarised and one.payload.top_contacts}
     if callers:
         await matching.enqueue(tx, await repository.watched(tx, callers, since=clock.now() - WATCHED))
     return []
