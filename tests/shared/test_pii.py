@@ -208,3 +208,12 @@ def test_tokens_are_json_safe_texts() -> None:
     """C9: a token stands where the text stood, in any JSON document."""
     token = RING.seal(KEY, "name", 'Li "Wei"\n')
     assert orjson.loads(orjson.dumps(token)) == token and token.isascii() and len(token.split(".")) == 5
+
+
+@given(st.lists(st.tuples(kinds, texts), max_size=5), st.lists(st.text(), max_size=3))
+def test_a_document_is_opened_as_text_as_it_is_piece_by_piece(personal: list[tuple[PersonalKind, str]], plain: list[str]) -> None:
+    """C9: what is no sealed text, or only looks like one, stays as it is."""
+    document = {"a": [RING.seal(KEY, kind, value) for kind, value in personal], "b": {"c": plain, "d": "~1.nothing", "e": "~1.name.k2.i.AAAA", "f": None}}
+    text = orjson.dumps(document)
+    assert pii.key_ids_in(text) == pii.key_ids(document)
+    assert orjson.loads(pii.opened_text(text, {"k1": KEY}, pii.mask)) == pii.opened(document, {"k1": KEY}, pii.mask)

@@ -14,7 +14,7 @@ from services.customer.profile import REGISTRY_TYPES, RegistryFact, fold_group
 from services.customer.repository import privacy
 from services.customer.repository import registry as repository
 from services.customer.rollups import MONTHS_KEPT, Deltas, add, deltas_of, windows
-from services.customer.use_cases.sealing import opened
+from services.customer.use_cases.sealing import opened, opened_json
 from shared import clock
 from shared.database import Transaction
 from shared.errors import Gone, InvalidRequest, NotFound
@@ -47,8 +47,8 @@ async def survivor_of(tx: Transaction, customer_id: str) -> str:
     return row.survivor_id or customer_id
 
 
-async def view(tx: Transaction, keyring: Keyring, customer_id: str, *, blocks: Collection[str] = BLOCKS, show: Show = mask) -> Document:
-    """The blocks asked for of what this service knows of one customer, or of who carries on for them. Raises NotFound, Gone."""
+async def view(tx: Transaction, keyring: Keyring, customer_id: str, *, blocks: Collection[str] = BLOCKS, show: Show = mask) -> bytes:
+    """As JSON: the blocks asked for of what this service knows of one customer, or of who carries on for them. Raises NotFound, Gone."""
     row = await live(tx, customer_id)
     group = (await repository.members(tx, [row.customer_id]))[row.customer_id]
     document: Document = {"customer_id": row.customer_id, "aliases": group[1:], "sequence": row.activity_sequence, "updated_at": row.updated_at}
@@ -58,13 +58,12 @@ async def view(tx: Transaction, keyring: Keyring, customer_id: str, *, blocks: C
         document |= await _behaviour(tx, group)
     if "facts" in blocks:
         document["facts"] = [_fact(fact) for fact in await repository.recent_facts(tx, group, limit=RECENT_FACTS)]
-    plain: Document = await opened(tx, keyring, {name: value for name, value in document.items() if name not in BLOCKS or name in blocks}, show)
-    return plain
+    return await opened_json(tx, keyring, {name: value for name, value in document.items() if name not in BLOCKS or name in blocks}, show)
 
 
 async def view_as_of(
     tx: Transaction, keyring: Keyring, customer_id: str, *, as_of: datetime, known_at: datetime, blocks: Collection[str] = BLOCKS, show: Show = mask
-) -> Document:
+) -> bytes:
     """The same at a past moment: what had happened by `as_of`, as far as it was recorded by `known_at`. Raises NotFound, Gone.
 
     Facts that turned out later to be somebody else's are still theirs, and merges made or undone later are not known.
@@ -79,8 +78,7 @@ async def view_as_of(
         raise NotFound(f"no customer {customer_id} was known then")
     document = _told_then(survivor_id, group, rows, [merge for merge in merges if merge.merged_id in group], as_of)
     asked = {name: value for name, value in document.items() if name not in BLOCKS or name in blocks}
-    plain: Document = await opened(tx, keyring, asked | {"as_of": as_of, "known_at": known_at}, show)
-    return plain
+    return await opened_json(tx, keyring, asked | {"as_of": as_of, "known_at": known_at}, show)
 
 
 async def personal(tx: Transaction, keyring: Keyring, customer_id: str, *, show: Show = mask) -> Document:

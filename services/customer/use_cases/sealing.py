@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+import orjson
+
 from services.customer.repository import keys as repository
 from shared import clock
 from shared.contracts.envelope import PersonalKind
 from shared.contracts.personal import Fields, rewrite
 from shared.database import Transaction
-from shared.pii import ERASED, DataKey, Keyring, Show, Token, key_ids
+from shared.pii import ERASED, DataKey, Keyring, Show, Token, key_ids, key_ids_in, opened_text
 from shared.pii import opened as opened_with
 
 Document = dict[str, Any]
@@ -49,9 +51,18 @@ async def opened(tx: Transaction, keyring: Keyring, document: Any, show: Show = 
     return opened_with(document, await keys_of(tx, keyring, document), show)
 
 
+async def opened_json(tx: Transaction, keyring: Keyring, document: Any, show: Show) -> bytes:
+    """The document as JSON, opened."""
+    text = orjson.dumps(document, option=orjson.OPT_UTC_Z)
+    return opened_text(text, await _keys_by_id(tx, keyring, key_ids_in(text)), show)
+
+
 async def keys_of(tx: Transaction, keyring: Keyring, document: Any) -> dict[str, DataKey]:
     """Key id -> key, of all that is sealed in the document."""
-    ids = key_ids(document)
+    return await _keys_by_id(tx, keyring, key_ids(document))
+
+
+async def _keys_by_id(tx: Transaction, keyring: Keyring, ids: Collection[str]) -> dict[str, DataKey]:
     rows = await repository.keys_by_id(tx, ids) if ids else []
     return {row.key_id: keyring.unwrap(row.key_id, row.master_id, row.wrapped) for row in rows}
 
