@@ -19,6 +19,8 @@ from shared.settings import load
 PAUSE_SECONDS = 0.3
 RETRY_SECONDS = 0.2
 MERGED_AT_ONCE = 8
+# A short run of a slow machine may be over before two customers are known who can be merged.
+PATIENCE_TURNS = 200
 LISTED = 200
 
 T = TypeVar("T")
@@ -60,8 +62,9 @@ class _Merger:
         self._database, self._keyring, self._customer_ids, self._dice = database, keyring, customer_ids, dice
 
     async def work(self, ended: asyncio.Task[str]) -> int:
-        merged = 0
-        while not ended.done():
+        merged, patience = 0, PATIENCE_TURNS
+        while not ended.done() or (merged == 0 and patience):
+            patience -= ended.done()
             merged += await self._merge()
             in_force = await self._in_force()
             if len(in_force) > MERGED_AT_ONCE:

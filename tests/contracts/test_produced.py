@@ -15,7 +15,7 @@ import pytest
 
 from shared import clock
 from shared.contracts import topics
-from shared.contracts.customer import CaseOverdue, CustomerReturned, FeedStateChanged
+from shared.contracts.customer import CaseOverdue, CustomerReturned, FeedStateChanged, NetworkFaultMet
 from shared.contracts.registry import INPUTS, PAYLOADS
 from shared.settings import Settings
 from tests.builders import activated, inquired, paid, registered, used
@@ -24,8 +24,8 @@ from tests.harness import DEADLINE_SECONDS, ServiceUnderTest, until
 
 # Some are held out of every campaign, by their ids: not all of these.
 CUSTOMERS = 5
-# The first two are told inside `activity`, as facts; the last needs a source that was usual for hours: tests/customer/test_watch.py.
-NOT_HERE = {CaseOverdue.type, CustomerReturned.type, FeedStateChanged.type}
+# The first three are told inside `activity`, as facts; the last needs a source that was usual for hours: tests/customer/test_watch.py.
+NOT_HERE = {CaseOverdue.type, CustomerReturned.type, NetworkFaultMet.type, FeedStateChanged.type}
 OURS = [topic.name for topic in topics.TOPICS if topic.name not in topics.INPUTS]
 
 Loop = dict[str, ServiceUnderTest]

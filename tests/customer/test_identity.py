@@ -93,7 +93,7 @@ def _event(draw: st.DrawFn, people: Sequence[str], name: str, when: datetime) ->
     return events[made]()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(histories(), st.randoms(use_true_random=False))
 def test_any_history_ends_as_a_replay_in_event_time_order_does(steps: list[Step], dice: random.Random) -> None:
     """C4 E6: register, hand on, recycle, merge, un-merge, late events: ownership, profiles, months and what a reader of

@@ -18,8 +18,8 @@ EXPIRE_SECONDS = 3600.0
 REWRAP_SECONDS = 60.0
 DELETED_AT_ONCE = 2000
 REWRAPPED_AT_ONCE = 500
-# Looked at in one go: an index over the recording time of all facts would be the dearest of all, a day of it is cheap to find.
-WINDOW = timedelta(days=1)
+# Looked at in one go: an index over the recording time of all facts would be the dearest of all, a week of it is cheap to find.
+WINDOW = timedelta(days=7)
 
 log = telemetry.logger()
 
