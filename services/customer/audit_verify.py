@@ -1,4 +1,4 @@
-"""`make audit-verify`: walk the audit log and say whether anything in it was touched. Exit code 1 and the first bad entry if so.
+"""`make audit-verify`: walk the audit log and say whether anything in it was touched. Exit code 1 and the first bad entry if so, 2 without the keyring.
 
 What it saw last is left in a signed file beside the embedded databases, and the next run holds the log against it. Copy that
 file to where the databases' administrators can not write: it is what shows that the log was set back as a whole.
@@ -16,7 +16,7 @@ from services.customer.audit import CHECKPOINT_FORGED, Fault
 from services.customer.use_cases.audit import Checkpoint, verify
 from shared import settings
 from shared.database import Database
-from shared.pii import Keyring
+from shared.pii import Keyring, UnreadableKeys
 from shared.settings import Settings
 
 
@@ -30,6 +30,9 @@ async def run(given: Settings) -> int:
     database = Database(given.database_url("customer"))
     try:
         count, found = await verify(database, Keyring.load(given.keyring_path), _read(path))
+    except UnreadableKeys as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
     except ValueError:
         count, found = 0, Fault(0, CHECKPOINT_FORGED)
     finally:

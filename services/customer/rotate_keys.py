@@ -9,12 +9,18 @@ import sys
 from services.customer.use_cases import audit
 from shared import pii, settings
 from shared.database import Database
-from shared.pii import Keyring
+from shared.pii import Keyring, UnreadableKeys
 from shared.settings import Settings
 
 
 def main() -> int:
-    return asyncio.run(run(settings.load()))
+    given = settings.load()
+    try:
+        Keyring.load(given.keyring_path)
+    except UnreadableKeys as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    return asyncio.run(run(given))
 
 
 async def run(given: Settings) -> int:

@@ -273,3 +273,9 @@ def test_moments_are_compared_as_moments() -> None:
     (row,), _ = audit.chained(mac, BEFORE_ALL, notes(1))
     local = row | {"at": row["at"].astimezone(tz=None)}
     assert first_fault([Row(local)]) is None and row["at"].tzinfo is UTC
+
+
+async def test_without_the_keyring_nothing_is_said_of_the_log(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """C11: one readable line, and neither a verdict nor a trace."""
+    assert await audit_verify.run(Settings(data_dir=tmp_path)) == 2
+    assert "there is no keyring" in capsys.readouterr().err
