@@ -7,7 +7,7 @@ import random
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.customer.repository.registry import PARKED
-from services.customer.tables import CUSTOMERS, FACTS, IDENTIFIERS, METADATA, OUTBOX, ROLLUPS
+from services.customer.tables import CUSTOMERS, FACTS, IDENTIFIERS, MERGES, METADATA, OUTBOX, ROLLUPS
 from services.customer.use_cases import merging, reading
 from services.customer.use_cases.recording import keep_books, record
 from shared.contracts import network, orders
@@ -103,27 +103,35 @@ def test_any_history_ends_as_a_replay_in_event_time_order_does(steps: list[Step]
 
 async def _compare(steps: list[Step], dice: random.Random) -> None:
     async with _database() as lived, _database() as replayed:
-        done = await _live(lived, steps, dice)
+        await _live(lived, steps, dice)
+        in_force = await _merges_in_force(lived)
         events = sorted((step for step in steps if isinstance(step, dict)), key=lambda event: event["time"])
-        await _live(replayed, [*events, *done], random.Random(0))
+        await _live(replayed, [*events, *in_force], random.Random(0))
         one, other = await _state(lived), await _state(replayed)
         assert one == other
         await _assert_readers_hold(lived, one)
 
 
-async def _live(database: Database, steps: Sequence[Step], dice: random.Random) -> list[Command]:
-    """Events in batches of any size, commands between them; the commands that were possible."""
-    done, merges, waiting = [], [], []
+async def _merges_in_force(database: Database) -> list[Command]:
+    """Those that a replay has to make: what was taken back is as if it had never been."""
+    async with database.reading() as tx:
+        rows = await tx.execute(sa.select(MERGES).where(MERGES.c.undone_at.is_(None)).order_by(MERGES.c.merged_at))
+        return [Command(row.survivor_id, row.merged_id) for row in rows]
+
+
+async def _live(database: Database, steps: Sequence[Step], dice: random.Random) -> None:
+    """Events in batches of any size, commands between them, as far as they are possible."""
+    merges: list[str] = []
+    waiting: list[dict[str, Any]] = []
     for step in steps:
         if isinstance(step, dict):
             waiting.append(step)
         if waiting and (isinstance(step, Command) or dice.random() < 0.5):
             await _take_in(database, waiting)
             waiting = []
-        if isinstance(step, Command) and await _carry_out(database, step, merges):
-            done.append(step)
+        if isinstance(step, Command):
+            await _carry_out(database, step, merges)
     await _take_in(database, waiting)
-    return done
 
 
 async def _take_in(database: Database, events: Sequence[dict[str, Any]]) -> None:
@@ -137,18 +145,13 @@ async def _take_in(database: Database, events: Sequence[dict[str, Any]]) -> None
         await keep_books(batch)
 
 
-async def _carry_out(database: Database, command: Command, merges: list[str]) -> bool:
-    try:
+async def _carry_out(database: Database, command: Command, merges: list[str]) -> None:
+    with suppress(NotFound, AlreadyMerged):
         async with database.transaction() as tx:
             if command.undo is None:
                 merges.append((await merging.merge(tx, KEYRING, command.one, command.other, actor="t", reason="t"))["merge_id"])
             elif command.undo < len(merges):
                 await merging.unmerge(tx, KEYRING, merges.pop(command.undo), actor="t", reason="t")
-            else:
-                return False
-    except (NotFound, AlreadyMerged):
-        return False
-    return True
 
 
 async def _state(database: Database) -> dict[str, Any]:
