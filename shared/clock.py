@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 
@@ -70,7 +70,3 @@ def bounds_of(month: str) -> tuple[datetime, datetime]:
     """The first moment of the month, and that of the next one."""
     following = months_before(month, -1)
     return datetime.fromisoformat(f"{month}-01T00:00:00+00:00"), datetime.fromisoformat(f"{following}-01T00:00:00+00:00")
-
-
-def days_between(earlier: datetime, later: datetime) -> int:
-    return (later - earlier) // timedelta(days=1)

@@ -51,8 +51,5 @@ class Work:
     def keep(self, one: Stored) -> None:
         self.stored[one.source, one.id] = one
 
-    def take_back(self, source: str, id_: str) -> None:
-        self.stored.pop((source, id_), None)
-
     def count(self, topic: str, partition: int, source: str, outcome: str, by: int = 1) -> None:
         self.books[Entry(topic, partition, source, outcome)] += by
