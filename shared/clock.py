@@ -29,13 +29,19 @@ class Scale(NamedTuple):
 
 # An environment variable and not a setting: every process of the demo has to inherit the same scale before it reads settings.
 SCALE_VARIABLE = "HOLDFAST_CLOCK"
-_scale = Scale.parse(os.environ[SCALE_VARIABLE]) if os.environ.get(SCALE_VARIABLE) else None
+# The one in force, or none: then time is real.
+_scales = [Scale.parse(os.environ[SCALE_VARIABLE])] if os.environ.get(SCALE_VARIABLE) else []
 
 
 def now() -> datetime:
     """Business time, UTC: what quiet hours, recency and due times are counted in."""
     real = datetime.now(UTC)
-    return _scale.at(real) if _scale else real
+    return _scales[0].at(real) if _scales else real
+
+
+def stand_at(moment: datetime) -> None:
+    """Business time stands still there, in this process: for a run that lets time pass when all of a day is done."""
+    _scales[:] = [Scale(moment, wall(), 0.0)]
 
 
 def wall() -> datetime:

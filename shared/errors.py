@@ -153,6 +153,26 @@ class AlreadyDecided(Conflict):
     title = "This was decided before"
 
 
+class SecondPersonNeeded(Conflict):
+    code = "second_person_needed"
+    title = "Somebody else than who drafted it has to approve, by name"
+
+
+class StaleDraft(Conflict):
+    code = "stale_draft"
+    title = "Another version was approved since: draft the changes again over that one"
+
+
+class NothingToRollBack(Conflict):
+    code = "nothing_to_roll_back"
+    title = "What is in force is built in, or the version is not approved any more"
+
+
+class ActorMissing(RequestFailed):
+    code = "actor_missing"
+    title = "This request needs an X-Actor header that names who asks"
+
+
 class TellsNothing(RequestFailed):
     code = "tells_nothing"
     status = 422

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import AsyncExitStack
 from importlib import import_module
 from typing import Any, Self
@@ -113,14 +113,15 @@ class ServiceUnderTest:
         async with self.database.reading() as connection:
             return (await connection.execute(statement)).all()
 
-    async def read(self, topic: str, *, count: int) -> list[dict[str, Any]]:
-        """The first `count` events on a topic."""
+    async def read(self, topic: str, *, count: int, types: Collection[str] = ()) -> list[dict[str, Any]]:
+        """The first `count` events on a topic; with `types` those of these types."""
         consumer = await self.bus.consumer(f"reader-{time.monotonic_ns()}", [topic])
         found: list[dict[str, Any]] = []
         deadline = time.monotonic() + DEADLINE_SECONDS
         while len(found) < count:
             assert time.monotonic() < deadline, f"{len(found)} of {count} events on {topic}"
-            found += [orjson.loads(record.value) for record in await consumer.poll(max_records=500, timeout_seconds=0.2)]
+            events = [orjson.loads(record.value) for record in await consumer.poll(max_records=500, timeout_seconds=0.2)]
+            found += [event for event in events if not types or event["type"] in types]
             consumer.done()
         await consumer.close()
         return found

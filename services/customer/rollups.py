@@ -18,6 +18,7 @@ Month = Mapping[str, int]
 
 MONTHS_KEPT = 13
 
+FAR_ENDS = ("on_net", "off_net", "fixed", "international", "premium")
 MAXIMA = ("distinct_contacts",)
 SUMS = (
     "bills", "billed_minor", "overage_minor", "roaming_billed_minor",
@@ -25,7 +26,7 @@ SUMS = (
     *(f"payments_{method}" for method in ("cash", "card", "direct_debit", "bank_transfer", "wallet", "voucher")),
     "suspensions", "resumptions", "written_off_minor", "points_redeemed",
     "usage_days",
-    *(f"{direction}_{far_end}_{what}" for far_end in ("on_net", "off_net", "fixed", "international")
+    *(f"{direction}_{far_end}_{what}" for far_end in FAR_ENDS
       for direction in ("out", "in") for what in ("calls", "seconds")),
     "sms_out", "sms_in", "data_2g_kb", "data_3g_kb", "data_4g_kb", "data_5g_kb",
     "roaming_days", "roaming_calls", "roaming_seconds", "roaming_data_kb",
@@ -119,7 +120,7 @@ def _usage(payload: network.UsageSummarised) -> Deltas:
         "forwardings_on_net": sum(one.activations for one in payload.forwarding if one.on_net),
         "forwardings_off_net": sum(one.activations for one in payload.forwarding if not one.on_net),
     }  # fmt: skip
-    for far_end in ("on_net", "off_net", "fixed", "international"):
+    for far_end in FAR_ENDS:
         voice: network.Voice = getattr(payload, far_end)
         found[f"out_{far_end}_calls"], found[f"out_{far_end}_seconds"] = voice.out_calls, voice.out_seconds
         found[f"in_{far_end}_calls"], found[f"in_{far_end}_seconds"] = voice.in_calls, voice.in_seconds

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from services.gateway.view import ALERTS, ALERTS_KEPT, BLOCKS, CONTACTS_KEPT, DECISIONS, TASKS, Document, newest
+from services.gateway.view import ALERTS, ALERTS_KEPT, BLOCKS, CONTACTS_KEPT, DECISIONS, MOMENTS, MOMENTS_KEPT, TASKS, Document, newest
 
 PERSONAL = "personal"
 FIELDS = (*BLOCKS, PERSONAL)
@@ -57,10 +57,14 @@ def _joined_alerts(lists: Sequence[list[Document]]) -> list[Document]:
     return newest([one for listed in lists for one in listed], ALERTS, kept=ALERTS_KEPT)
 
 
+def _joined_moments(lists: Sequence[list[Document]]) -> list[Document]:
+    return newest([one for listed in lists for one in listed], MOMENTS, kept=MOMENTS_KEPT)
+
+
 def _joined_contacts(blocks: Sequence[Document]) -> Document:
     decisions = [one for block in blocks for one in block["decisions"]]
     tasks = [one for block in blocks for one in block["tasks"]]
     return {"decisions": newest(decisions, DECISIONS, kept=CONTACTS_KEPT), "tasks": newest(tasks, TASKS, kept=CONTACTS_KEPT)}
 
 
-_JOINED: dict[str, Callable[[Sequence[Any]], Any]] = {"alerts": _joined_alerts, "contacts": _joined_contacts}
+_JOINED: dict[str, Callable[[Sequence[Any]], Any]] = {"alerts": _joined_alerts, "moments": _joined_moments, "contacts": _joined_contacts}

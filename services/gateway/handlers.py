@@ -5,7 +5,7 @@ from __future__ import annotations
 from services.gateway import use_cases
 from shared.contracts.customer import Activity
 from shared.contracts.retention import DecisionMade, OutcomeRecorded, TaskCancelled, TaskOpened
-from shared.contracts.segmentation import AlertRaised, RfmDropped, RfmScored
+from shared.contracts.segmentation import AlertRaised, MomentReached, RfmDropped, RfmScored, StandingChanged, StandingDropped
 from shared.worker import Batch, Delivery, Handlers
 
 
@@ -13,5 +13,17 @@ async def on_published_keep_view(batch: Batch, deliveries: list[Delivery]) -> No
     await use_cases.keep(batch, deliveries)
 
 
-KEPT = (Activity, RfmScored, RfmDropped, AlertRaised, DecisionMade, TaskOpened, TaskCancelled, OutcomeRecorded)
+KEPT = (
+    Activity,
+    RfmScored,
+    RfmDropped,
+    StandingChanged,
+    StandingDropped,
+    MomentReached,
+    AlertRaised,
+    DecisionMade,
+    TaskOpened,
+    TaskCancelled,
+    OutcomeRecorded,
+)
 HANDLERS: Handlers = dict.fromkeys(KEPT, on_published_keep_view)

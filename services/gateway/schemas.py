@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from shared.contracts.customer import Profile
 from shared.contracts.envelope import Id, Text
 from shared.contracts.retention import DecisionMade, OutcomeResult
-from shared.contracts.segmentation import AlertKind, AlertRaised, RfmScored
+from shared.contracts.segmentation import AlertKind, AlertRaised, MomentReached, RfmScored, StandingChanged
 
 Severity = Literal["warning", "urgent"]
 TaskStatus = Literal["open", "done", "cancelled"]
@@ -32,6 +32,10 @@ class TimelineEntry(BaseModel):
 
 class Segment(RfmScored):
     scored_at: AwareDatetime
+
+
+class Standing(StandingChanged):
+    assessed_at: AwareDatetime
 
 
 class Outcome(BaseModel):
@@ -106,6 +110,8 @@ class CustomerView(BaseModel):
     behaviour: Behaviour = Behaviour(months={})
     timeline: list[TimelineEntry] = Field(default=[], description="The latest 50 facts, newest first")
     segment: Segment | None = None
+    standing: Standing | None = Field(default=None, description="Value, tier, lifecycle and risk, as when they were last news")
+    moments: list[MomentReached] = Field(default=[], description="The latest 50, newest first")
     alerts: list[AlertRaised] = Field(default=[], description="The latest 50, newest first, whichever id they were raised about")
     contacts: Contacts = Contacts(decisions=[], tasks=[])
     personal: Personal | None = Field(default=None, description="Null while the customer service does not answer: `freshness` says so")
@@ -113,7 +119,7 @@ class CustomerView(BaseModel):
 
 
 class Alert(BaseModel):
-    """A pattern of behaviour that comes before churn."""
+    """A pattern of behaviour that comes before churn, bad debt or fraud."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -124,7 +130,8 @@ class Alert(BaseModel):
     raised_at: datetime
     reason: str
     evidence: dict[str, Any]
-    caused_by: str = Field(description="Id of the event that showed it")
+    caused_by: str = Field(description="Id of the event that showed it; `day:` and a date where only time passed")
+    parameter_version: int = Field(default=0, description="Of the parameter set that made it")
     stale_feeds: list[str] = Field(description="`topic:source` of what it lives on and was not healthy when it was raised")
 
 
@@ -168,6 +175,24 @@ class OutcomeReport(BaseModel):
 
 class RecutRequest(BaseModel):
     as_of: date | None = Field(default=None, description="The day recency is counted to; nothing: today")
+
+
+class LearnRequest(BaseModel):
+    kinds: list[Literal["lifetime", "survival", "clusters", "affinity"]]
+
+
+class ParameterDraft(BaseModel):
+    changes: dict[str, Any] = Field(description="A merge patch (RFC 7396) over the set it is based on; `GET /v1/parameters/schema` has what can be set")
+    based_on: int | None = Field(default=None, description="A version; nothing: the one in force")
+    note: str = Field(description="Why")
+
+
+class PreviewRequest(BaseModel):
+    sample: int = Field(default=2000, ge=1, le=20_000, description="Customers to look at, at most")
+
+
+class Approval(BaseModel):
+    effective_from: AwareDatetime | None = Field(default=None, description="Nothing: now")
 
 
 class MergeRequest(BaseModel):

@@ -46,6 +46,7 @@ ALERTS = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("evidence", Json, nullable=False),
     sa.Column("caused_by", sa.Text, nullable=False),
+    sa.Column("parameter_version", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("stale_feeds", Json, nullable=False, server_default="[]", comment="that it was raised on"),
     sa.Index("ix_alerts_raised_at_alert_id", "raised_at", "alert_id"),
     sa.Index("ix_alerts_customer_id_raised_at", "customer_id", "raised_at"),

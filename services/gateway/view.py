@@ -13,7 +13,7 @@ import orjson
 from shared.contracts.customer import Activity, Fact, Lookup, Profile
 from shared.contracts.envelope import Event, Payload
 from shared.contracts.retention import DecisionMade, OutcomeRecorded, TaskCancelled, TaskOpened
-from shared.contracts.segmentation import AlertRaised, RfmDropped, RfmScored
+from shared.contracts.segmentation import AlertRaised, MomentReached, RfmDropped, RfmScored, StandingChanged, StandingDropped
 from shared.errors import InvalidEvent
 from shared.pii import ERASED, SEALED
 
@@ -22,6 +22,7 @@ Document = dict[str, Any]
 MONTHS_KEPT = 13
 FACTS_KEPT = 50
 ALERTS_KEPT = 50
+MOMENTS_KEPT = 50
 CONTACTS_KEPT = 50
 # Of what is longer, the timeline shows no lists: fifty facts have to stay one answer.
 FACT_BYTES = 2_000
@@ -45,6 +46,7 @@ class Order(NamedTuple):
 
 FACTS = Order(itemgetter("source", "id"), itemgetter("occurred_at", "source", "id"))
 ALERTS = Order(itemgetter("alert_id"), itemgetter("raised_at", "alert_id"))
+MOMENTS = Order(itemgetter("moment_id"), itemgetter("reached_at", "moment_id"))
 DECISIONS = Order(itemgetter("decision_id"), itemgetter("decided_at", "decision_id"))
 TASKS = Order(itemgetter("task_id"), itemgetter("opened_at", "task_id"))
 
@@ -53,6 +55,8 @@ BLOCKS = {
     "behaviour": Block("customer", '{"months":{}}'),
     "timeline": Block("customer", "[]"),
     "segment": Block("segmentation", "null"),
+    "standing": Block("segmentation", "null"),
+    "moments": Block("segmentation", "[]"),
     "alerts": Block("segmentation", "[]"),
     "contacts": Block("retention", '{"decisions":[],"tasks":[]}'),
 }
@@ -183,6 +187,23 @@ def _on_rfm_dropped(view: View, event: Event[RfmDropped]) -> None:
         view.changed["segment"] = None
 
 
+def _on_standing_changed(view: View, event: Event[StandingChanged]) -> None:
+    held, assessed_at = view.now("standing"), _text(event.time)
+    if held is None or held["assessed_at"] <= assessed_at:
+        view.changed["standing"] = _document(event.data) | {"assessed_at": assessed_at}
+
+
+def _on_standing_dropped(view: View, event: Event[StandingDropped]) -> None:
+    held = view.now("standing")
+    if held is not None and held["assessed_at"] <= _text(event.time):
+        view.changed["standing"] = None
+
+
+def _on_moment_reached(view: View, event: Event[MomentReached]) -> None:
+    reached = _document(event.data) | {"reached_at": _text(event.data.reached_at)}
+    view.changed["moments"] = newest([*view.now("moments"), reached], MOMENTS, kept=MOMENTS_KEPT)
+
+
 def _on_alert_raised(view: View, event: Event[AlertRaised]) -> None:
     raised = _document(event.data) | {"raised_at": _text(event.data.raised_at)}
     view.changed["alerts"] = newest([*view.now("alerts"), raised], ALERTS, kept=ALERTS_KEPT)
@@ -242,6 +263,9 @@ def _text(moment: datetime) -> str:
 _CHANGES: dict[type[Payload], Callable[[View, Event[Any]], None]] = {
     RfmScored: _on_rfm_scored,
     RfmDropped: _on_rfm_dropped,
+    StandingChanged: _on_standing_changed,
+    StandingDropped: _on_standing_dropped,
+    MomentReached: _on_moment_reached,
     AlertRaised: _on_alert_raised,
     DecisionMade: _on_decision_made,
     TaskOpened: _on_task_opened,

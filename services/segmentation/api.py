@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from services.segmentation.routes import ROUTER
+from services.segmentation.routes import ROUTERS
 from services.segmentation.tables import INBOX, WORKERS
 from shared.dead_letter_routes import dead_letter_router
 from shared.settings import Settings
@@ -15,7 +15,7 @@ def app(settings: Settings) -> FastAPI:
     return create_app(
         service="segmentation",
         settings=settings,
-        routers=(ROUTER, dead_letter_router(INBOX, group="segmentation")),
-        description="What the customers' behaviour says: RFM scores, named segments, and warnings.",
+        routers=(*ROUTERS, dead_letter_router(INBOX, group="segmentation")),
+        description="What the customers' behaviour says: RFM, value, tier, lifecycle, warnings, and the analysis of the business.",
         workers=WORKERS,
     )

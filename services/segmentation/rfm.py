@@ -3,15 +3,20 @@
 A score is a percent rank: 1 + floor(5 x (rank - 1) / n), where a value's rank is 1 + the number of the n customers whose value
 is worse. Ties share a rank, so no tie is ever split, and the worst value always scores 1. Worse is: longer ago, fewer, less.
 
+A population is scored so, or by fixed points, or by business rules over several measures: the parameter set says which.
+
 A cut finds, for each score above 1, the value that just reaches it. With these points a customer is scored alone, in the stream,
 and everyone who was in the cut gets exactly their percent rank. Nobody's score moves because somebody else bought something.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
+from services.segmentation.parameters import PopulationRfm, ScoreRule
+from services.segmentation.words import Measure
 from shared.contracts import billing
 
 SCORES = 5
@@ -39,16 +44,17 @@ class Snapshot(NamedTuple):
     points: CutPoints
 
 
-# Until a population is first cut. Recency and frequency suit who pays monthly; money is in hundredths.
-BUILT_IN = Snapshot(0, CutPoints(r=(180, 90, 60, 30), f=(2, 4, 8, 12), m=(5_000, 20_000, 50_000, 100_000)))
-
-
 class Purchases(NamedTuple):
     """All that a customer bought. There is no recency without a payment, so there are no purchases without one."""
 
     last_day: date
+    """Of the last payment; of a prepaid customer that of the last chargeable event, when it is later."""
     frequency: int
     monetary_minor: int
+    first_day: date | None = None
+    """Of the first payment."""
+    paid_day: date | None = None
+    """Of the last payment, whatever was used since."""
 
     def recency_days(self, as_of: date) -> int:
         """Negative for one who is ahead of `as_of`: a source's clock may run up to a day early."""
@@ -68,6 +74,19 @@ def score(purchases: Purchases, points: CutPoints, *, as_of: date) -> Scores:
         f=1 + sum(purchases.frequency >= least for least in points.f),
         m=1 + sum(purchases.monetary_minor >= least for least in points.m),
     )
+
+
+def snapshot_of(cut: Snapshot | None, how: PopulationRfm) -> Snapshot:
+    """What a population is scored by: its newest cut, or points that are fixed. Version 0 is no cut."""
+    return cut if cut and how.method == "quantile" else Snapshot(0, CutPoints(how.fixed.r, how.fixed.f, how.fixed.m))
+
+
+def score_by_rules(how: PopulationRfm, measures: Mapping[Measure, int]) -> Scores:
+    return Scores(*(_first_that_holds(how.rules[name], measures) for name in ("r", "f", "m")))
+
+
+def _first_that_holds(rules: Sequence[ScoreRule], measures: Mapping[Measure, int]) -> int:
+    return next((rule.score for rule in rules if all(condition.holds(measures) for condition in rule.when)), 1)
 
 
 class Cut:

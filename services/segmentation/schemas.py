@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.segmentation.segments import Segment
+from services.segmentation.words import Category, Grade, Segment, Stage, StatusGroup, Tier
 from shared.contracts.segmentation import AlertKind
 
 
@@ -33,7 +33,8 @@ class RfmView(View):
     f: int
     m: int
     segment: Segment
-    cut_version: int = Field(description="0: the built-in thresholds, before the first cut")
+    cut_version: int = Field(description="0: by fixed thresholds or rules, as before the first cut")
+    parameter_version: int | None = Field(description="Of the parameter set that made it; 0: the built-in one")
     scored_at: datetime
     returned: bool = Field(description="Left and came back under this id: no new customer, whatever the segment")
     stale_feeds: list[str] = Field(description="`topic:source` of what it lives on and was not healthy when it was made")
@@ -47,7 +48,8 @@ class AlertView(View):
     raised_at: datetime
     reason: str
     evidence: dict[str, Any]
-    caused_by: str = Field(description="Id of the event")
+    caused_by: str = Field(description="Id of the event; `day:` and a date where no event but time passing showed it")
+    parameter_version: int = Field(description="Of the parameter set that made it")
     stale_feeds: list[str] = Field(description="`topic:source` of what it lives on and was not healthy when it was raised")
 
 
@@ -56,12 +58,75 @@ class Alerts(BaseModel):
     next_cursor: str | None
 
 
+class TermView(View):
+    """An addend of the value."""
+
+    term: str
+    amount_minor: int
+    weight: float
+    contribution_minor: int = Field(description="Weight times amount, rounded")
+    made_of: dict[str, int] = Field(description="What the amount was computed from")
+
+
+class StandingView(View):
+    """Where a customer stands; `value_minor` is the sum of what the terms contribute."""
+
+    as_of: date
+    value_minor: int = Field(description="Per year")
+    value_terms: list[TermView]
+    future_value_minor: int = Field(description="The margin expected within the horizon, discounted")
+    tier: Tier | None = Field(description="Null: a prospect")
+    tier_reason: str
+    grade: Grade | None = Field(description="Of a key account")
+    star: int
+    category: Category = Field(description="Most valuable, most growable, below zero, or other")
+    lifecycle: Stage
+    lifecycle_since: date
+    lifecycle_reason: str
+    status_group: StatusGroup
+    churn_probability: float = Field(description="To leave within the horizon of the churn definition")
+    churn_cause: str = Field(description="The warning it comes from, or `none`")
+    revenue_at_risk_minor: int
+    cluster: str | None = Field(description="Of behaviour")
+    owed_minor: int = Field(description="Past due")
+    overdue_days: int
+    dunning_level: int = Field(description="0 none, 1 reminder, 2 warning, 3 suspension, 4 collection")
+    bad_debt_risk: float
+    bad_debt_points: dict[str, int] = Field(description="Of the scorecard, by reason")
+    left_on: date | None
+    parameter_version: int = Field(description="Of the parameter set that made it; 0: the built-in one")
+    assessed_at: datetime
+    stale_feeds: list[str] = Field(description="`topic:source` of what it lives on and was not healthy when it was made")
+
+
+class StandingThen(View):
+    """Where a customer stood at a moment, as far as it was news."""
+
+    value_minor: int
+    future_value_minor: int
+    tier: Tier | None
+    grade: Grade | None
+    star: int
+    category: Category
+    lifecycle: Stage
+    status_group: StatusGroup
+    churn_probability: float
+    churn_cause: str
+    cluster: str | None
+    dunning_level: int
+    bad_debt_risk: float
+    parameter_version: int
+    assessed_at: datetime
+
+
 class CustomerView(View):
     """What segmentation knows of one customer; `rfm` is null before the first purchase."""
 
     customer_id: str = Field(description="Of one who was merged: the id that carries on")
     features: FeaturesView | None = Field(description="Null with `as_of`: how they were is not kept")
     rfm: RfmView | None
+    standing: StandingView | None = Field(default=None, description="Null with `as_of`")
+    standing_then: StandingThen | None = Field(default=None, description="With `as_of`")
     open_alerts: list[AlertView] = Field(description="Raised, and not armed again yet; with `as_of` those of the cool-down before")
 
 
@@ -101,11 +166,11 @@ class PopulationCut(BaseModel):
 class RecutView(View):
     version: int
     as_of: date
-    made_by: Literal["schedule", "request"]
+    made_by: Literal["schedule", "request", "parameters", "engine"]
     state: Literal["waiting", "scoring", "finished", "superseded"]
     requested_at: datetime
     finished_at: datetime | None
-    customers: int = Field(description="Scored so far")
+    customers: int = Field(description="Assessed so far")
     changed: int = Field(description="Of them, scored otherwise than before")
     populations: dict[str, PopulationCut]
 

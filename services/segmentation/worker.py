@@ -1,10 +1,10 @@
-"""Process 2 of the segmentation service: the consumer, the outbox relay and the daily re-cut."""
+"""Process 2 of the segmentation service: the consumer, the outbox relay, the daily re-cut, the look at groups, and learning."""
 
 from __future__ import annotations
 
 from services.segmentation.handlers import HANDLERS
 from services.segmentation.tables import INBOX, WORKERS
-from services.segmentation.use_cases import recut
+from services.segmentation.use_cases import grouping, learning, recut
 from shared.database import Database
 from shared.pii import Keyring
 from shared.worker import Sweep, WorkerSpec
@@ -17,4 +17,15 @@ async def carry_on_recut(database: Database, _: Keyring | None) -> bool:
         return await recut.carry_on(tx)
 
 
-SPEC = WorkerSpec(service="segmentation", handlers=HANDLERS, tables=INBOX, workers=WORKERS, sweeps=(Sweep(every_seconds=LOOK_SECONDS, step=carry_on_recut),))
+async def look_at_groups(database: Database, _: Keyring | None) -> bool:
+    async with database.transaction() as tx:
+        return await grouping.carry_on(tx)
+
+
+async def learn(database: Database, _: Keyring | None) -> bool:
+    return await learning.carry_on(database)
+
+
+SWEEPS = tuple(Sweep(every_seconds=LOOK_SECONDS, step=step) for step in (carry_on_recut, look_at_groups, learn))
+
+SPEC = WorkerSpec(service="segmentation", handlers=HANDLERS, tables=INBOX, workers=WORKERS, sweeps=SWEEPS)

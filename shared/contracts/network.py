@@ -87,6 +87,7 @@ class UsageSummarised(Period):
     off_net: Voice = Voice()
     fixed: Voice = Voice()
     international: Voice = Voice()
+    premium: Voice = Field(default=Voice(), description="Numbers that cost by the call, e.g. 16xxx")
     sms_out: Count = 0
     sms_in: Count = 0
     data: DataVolume = DataVolume()

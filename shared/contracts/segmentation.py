@@ -8,10 +8,17 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AwareDatetime, Field
 
 from shared.contracts import topics
-from shared.contracts.envelope import Id, Payload, Text, Word
+from shared.contracts.envelope import Id, Part, Payload, Text, Word
 
 Score = int
-AlertKind = Literal["usage_fall", "forwarding_off_net", "port_out_inquiry"]
+AlertKind = Literal[
+    "usage_fall", "forwarding_off_net", "port_out_inquiry", "multi_sim", "complaint_overdue", "contract_ending", "rfm_migration", "group_churn",
+    "peer_churn", "silent", "arrears", "fraud",
+]  # fmt: skip
+Moment = Literal[
+    "purchase_intent", "acquisition", "revenue_stimulation", "cost_to_serve", "cross_up_sell", "tariff_change", "contract_renewal", "brand_migration",
+    "churn_warning", "bad_debt", "win_back",
+]  # fmt: skip
 
 
 StaleFeeds = Annotated[
@@ -43,6 +50,7 @@ class RfmScored(Payload):
     previous_segment: Word | None = None
     cut_version: int = Field(ge=0, description="The snapshot of cut points that made it; 0: the built-in thresholds, before the first cut")
     returned: bool = Field(default=False, description="Left and came back under another id: in segment `new`, and no new customer")
+    parameter_version: int = Field(default=0, ge=0, description="Of the parameter set that made it")
     stale_feeds: StaleFeeds = ()
 
 
@@ -77,8 +85,87 @@ class AlertRaised(Payload):
     raised_at: AwareDatetime
     reason: Text
     evidence: dict[str, Any]
-    caused_by: Id
+    caused_by: Id = Field(description="Id of the event; `day:` and a date where no event but time passing showed it")
+    parameter_version: int = Field(default=0, ge=0, description="Of the parameter set that made it")
     stale_feeds: StaleFeeds = ()
 
 
-PAYLOADS: tuple[type[Payload], ...] = (RfmScored, RfmDropped, AlertRaised)
+class ValueTerm(Part):
+    """One addend of a customer's value: weight times amount, rounded, is what it contributes."""
+
+    term: Word
+    amount_minor: int
+    weight: float
+    contribution_minor: int
+
+
+class StandingChanged(Payload):
+    """Where a customer stands changed: value tier, grade, star, lifecycle stage, status group, cluster or dunning level."""
+
+    type: ClassVar = "segmentation.standing_changed.v1"
+    topic: ClassVar = topics.SEGMENTS
+    about: ClassVar = ("customer",)
+    example: ClassVar[dict[str, Any]] = {
+        "as_of": "2026-11-02", "changed": ["tier", "category"], "tier": "gold", "tier_reason": "value 151,000 reaches gold (120,000)",
+        "grade": None, "star": 4, "category": "mvc", "lifecycle": "mature", "lifecycle_since": "2026-02-01", "status_group": "stable",
+        "cluster": "heavy_data", "dunning_level": 0, "owed_minor": 0, "bad_debt_risk": 0.02, "value_minor": 151000, "future_value_minor": 80000,
+        "value_terms": [{"term": "margin", "amount_minor": 111000, "weight": 1.0, "contribution_minor": 111000},
+                        {"term": "future_value", "amount_minor": 80000, "weight": 0.5, "contribution_minor": 40000}],
+        "churn_probability": 0.01, "churn_cause": "none", "revenue_at_risk_minor": 800, "parameter_version": 3,
+    }  # fmt: skip
+
+    as_of: date
+    changed: tuple[Word, ...] = Field(max_length=20, description="Which of the fields below were otherwise before")
+    tier: Word | None = Field(default=None, description="Value tier; null for a prospect")
+    tier_reason: Text
+    grade: Word | None = Field(default=None, description="Of a key account: 1A to 5A")
+    star: int = Field(ge=1, le=5, description="Service star")
+    category: Word = Field(description="mvc, mgc, bz or other")
+    lifecycle: Word
+    lifecycle_since: date
+    status_group: Literal["stable", "warning", "off_net"]
+    cluster: Word | None = Field(default=None, description="Name of the behaviour cluster; null until clusters were found")
+    dunning_level: int = Field(ge=0, le=4)
+    owed_minor: int = Field(ge=0, description="Past due")
+    bad_debt_risk: float = Field(ge=0, le=1)
+    value_minor: int = Field(description="Per year: the sum of what the terms contribute")
+    future_value_minor: int
+    value_terms: tuple[ValueTerm, ...] = Field(max_length=20)
+    churn_probability: float = Field(ge=0, le=1, description="To leave within the horizon of the churn definition")
+    churn_cause: Word = Field(description="The warning it comes from, or `none`")
+    revenue_at_risk_minor: int = Field(ge=0, description="Churn probability times forward value")
+    parameter_version: int = Field(ge=0, description="Of the parameter set that made it")
+    stale_feeds: StaleFeeds = ()
+
+
+class StandingDropped(Payload):
+    """A customer stands nowhere any more. Its sequence is that of the standing."""
+
+    type: ClassVar = "segmentation.standing_dropped.v1"
+    topic: ClassVar = topics.SEGMENTS
+    about: ClassVar = ("customer",)
+    example: ClassVar[dict[str, Any]] = {"reason": "merged"}
+
+    reason: Literal["merged", "erased"]
+
+
+class MomentReached(Payload):
+    """One of the eleven moments of a customer's life with the operator at which something is to be decided."""
+
+    type: ClassVar = "segmentation.moment_reached.v1"
+    topic: ClassVar = topics.SEGMENTS
+    about: ClassVar = ("customer",)
+    example: ClassVar[dict[str, Any]] = {
+        "moment_id": "contract_renewal:C-1:2026-11-02", "moment": "contract_renewal", "reached_at": "2026-11-02T10:00:00Z",
+        "reason": "The contract of S-1 ends in 60 days", "evidence": {"contract_ends": "2027-01-01"}, "parameter_version": 3,
+    }  # fmt: skip
+
+    moment_id: Id
+    moment: Moment
+    reached_at: AwareDatetime
+    reason: Text
+    evidence: dict[str, Any]
+    parameter_version: int = Field(ge=0)
+
+
+PAYLOADS: tuple[type[Payload], ...] = (RfmScored, RfmDropped, AlertRaised, StandingChanged, StandingDropped, MomentReached)

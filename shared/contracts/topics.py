@@ -34,8 +34,8 @@ TOPICS = (
     Topic(ORDERS, "orders", "subject", 7, "Customers, subscriptions, plans, contracts and ports, as order entry reports them."),
     Topic(ACTIVITY, "customer", "customer id", 30, "Everything new about a customer: clean, deduplicated, in sequence per customer."),
     Topic(FEEDS, "customer", "feed", 30, "Sources of events that fell silent, changed, or are as usual again."),
-    Topic(SEGMENTS, "segmentation", "customer id", 30, "RFM scores and named segments as they change."),
-    Topic(ALERTS, "segmentation", "customer id", 30, "Churn warnings found in a customer's behaviour."),
+    Topic(SEGMENTS, "segmentation", "customer id", 30, "RFM scores, value tiers, lifecycle stages and the moments that matter, as they change."),
+    Topic(ALERTS, "segmentation", "customer id", 30, "Warnings found in a customer's behaviour: of churn, of arrears, of fraud."),
     Topic(CONTACTS, "retention", "customer id", 30, "Decisions of campaigns and the tasks they opened."),
     Topic(OUTCOMES, "retention", "customer id", 30, "What came of each contact."),
 )

@@ -9,7 +9,7 @@ from shared.bus import Message
 from shared.contracts.customer import Activity
 from shared.contracts.envelope import Payload, PersonalKind
 from shared.contracts.retention import DecisionMade, OutcomeRecorded, TaskCancelled, TaskOpened
-from shared.contracts.segmentation import AlertRaised, RfmDropped, RfmScored
+from shared.contracts.segmentation import AlertRaised, MomentReached, RfmDropped, RfmScored, StandingChanged, StandingDropped
 from shared.pii import Keyring, Token
 from tests.builders import NOON, cloud_event, message
 
@@ -80,6 +80,18 @@ def dropped(reason: str = "merged", *, customer: str = CUSTOMER, at: datetime = 
 
 def scored(segment: str = "champions", *, customer: str = CUSTOMER, at: datetime = NOON) -> Message:
     return published(RfmScored, customer, at=at, segment=segment)
+
+
+def stands(tier: str = "gold", *, customer: str = CUSTOMER, at: datetime = NOON) -> Message:
+    return published(StandingChanged, customer, at=at, tier=tier)
+
+
+def stands_nowhere(*, customer: str = CUSTOMER, at: datetime = NOON) -> Message:
+    return published(StandingDropped, customer, at=at)
+
+
+def reached(moment_id: str = "moment-1", *, customer: str = CUSTOMER, at: datetime = NOON) -> Message:
+    return published(MomentReached, customer, moment_id=moment_id, reached_at=at.isoformat())
 
 
 def alerted(alert_id: str = "alert-1", *, customer: str = CUSTOMER, at: datetime = NOON, **data: Any) -> Message:

@@ -31,6 +31,8 @@ from tests.gateway.published import (
     retold,
     scored,
     sealed,
+    stands,
+    stands_nowhere,
     subscribed,
 )
 from tests.harness import ServiceUnderTest
@@ -210,3 +212,11 @@ async def test_a_dropped_score_is_not_shown(door: ServiceUnderTest) -> None:
     assert (await view(door, "C-1"))["segment"] is None
     await door.send(scored("new", at=NOON + timedelta(hours=2)), dropped("merged", at=NOON + timedelta(hours=1)))
     assert (await view(door, "C-1"))["segment"]["segment"] == "new"
+
+
+async def test_who_stands_nowhere_any_more_is_shown_so(door: ServiceUnderTest) -> None:
+    """S3 S4: a standing made later is shown again."""
+    await door.send(stands("gold"), stands_nowhere(at=NOON + timedelta(hours=1)))
+    assert (await view(door, "C-1"))["standing"] is None
+    await door.send(stands("iron", at=NOON + timedelta(hours=2)), stands_nowhere(at=NOON + timedelta(hours=1)))
+    assert (await view(door, "C-1"))["standing"]["tier"] == "iron"

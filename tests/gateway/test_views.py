@@ -18,7 +18,21 @@ from shared.contracts.decoding import decode
 from shared.inbox import REPLAY_HEADER
 from shared.worker import Batch, Delivery
 from tests.builders import NOON, record
-from tests.gateway.published import CUSTOMER, NUMBER, activity, alerted, decided, fact, finished, opened, profile, scored, subscribed
+from tests.gateway.published import (
+    CUSTOMER,
+    NUMBER,
+    activity,
+    alerted,
+    decided,
+    fact,
+    finished,
+    opened,
+    profile,
+    reached,
+    scored,
+    stands,
+    subscribed,
+)
 from tests.harness import ServiceUnderTest, until
 
 
@@ -27,6 +41,8 @@ def story(customer: str = CUSTOMER) -> tuple[Message, ...]:
     return (
         activity(1, fact("e-1"), months={"2026-10": {"payments": 1}}, profile=profile(subscribed(), region="hangzhou"), customer=customer),
         scored("at_risk", customer=customer),
+        stands("gold", customer=customer),
+        reached("moment-1", customer=customer),
         alerted("alert-1", customer=customer),
         decided("decision-1", customer=customer),
         opened(task, at=NOON + timedelta(hours=1), customer=customer),
@@ -56,13 +72,15 @@ async def test_the_whole_story_in_one_document_while_all_others_are_down(gateway
     assert told["behaviour"] == {"months": {"2026-10": {"payments": 1}}}
     assert [entry["id"] for entry in told["timeline"]] == ["e-1"]
     assert told["segment"]["segment"] == "at_risk"
+    assert (told["standing"]["tier"], told["standing"]["star"]) == ("gold", 4)
+    assert [one["moment_id"] for one in told["moments"]] == ["moment-1"]
     assert [alert["alert_id"] for alert in told["alerts"]] == ["alert-1"]
     assert [one["verdict"] for one in told["contacts"]["decisions"]] == ["contact"]
     (task,) = told["contacts"]["tasks"]
     assert (task["status"], task["outcome"]["result"], task["script"]) == ("done", "saved", "Ask what changed.")
     assert {name: block["source"] for name, block in told["freshness"].items()} == {
-        "profile": "customer", "behaviour": "customer", "timeline": "customer", "segment": "segmentation", "alerts": "segmentation",
-        "contacts": "retention", "personal": "customer",
+        "profile": "customer", "behaviour": "customer", "timeline": "customer", "segment": "segmentation", "standing": "segmentation",
+        "moments": "segmentation", "alerts": "segmentation", "contacts": "retention", "personal": "customer",
     }  # fmt: skip
     assert (told["personal"], told["freshness"].pop("personal")["reason"]) == (None, "the customer service does not answer")
     assert all(block["updated_at"] for block in told["freshness"].values())

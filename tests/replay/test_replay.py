@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -18,20 +17,12 @@ from deploy.replay.run import Result, run_through
 from deploy.replay.system import System, environment_at, running
 from deploy.replay.table import Table
 from shared.settings import Settings
+from tests.datasets import dataset
 from tests.replay.files import subscriber, table_of
 
 ROOT = Path(__file__).parents[2]
-REAL_DATA = Path(os.environ.get("HOLDFAST_REAL_DATA") or ROOT.parent / "shared" / "data")
 
 pytestmark = pytest.mark.timeout(600)
-
-
-def real(name: str) -> Path:
-    path = REAL_DATA / name
-    if not path.exists():
-        lacks = f"the real data set {name} is not in {REAL_DATA} (HOLDFAST_REAL_DATA names another folder)"
-        pytest.fail(lacks) if os.environ.get("CI") else pytest.skip(lacks)
-    return path
 
 
 def replay(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -43,7 +34,7 @@ def replay(*arguments: str) -> subprocess.CompletedProcess[str]:
 )
 def test_real_data_is_stored_to_the_row_as_the_file_says(tmp_path: Path, source: str, file: str, rows: int, checks: int) -> None:
     """C3, E6, S1, S8: DuckDB and pymc-marketing compute from the same file what is stored."""
-    ended = replay("--data", str(real(file)), "--source", source, "--limit", str(rows), "--data-dir", str(tmp_path), "--verify")
+    ended = replay("--data", str(dataset(file)), "--source", source, "--limit", str(rows), "--data-dir", str(tmp_path), "--verify")
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert ended.stdout.count(" equal ") == checks
 

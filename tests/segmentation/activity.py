@@ -13,9 +13,11 @@ from shared.bus import Message
 from shared.contracts import billing, care, network, orders, topics
 from shared.contracts.customer import Activity, CustomerReturned, Fact, FeedStateChanged
 from shared.contracts.envelope import Payload
+from shared.contracts.segmentation import RfmDropped, RfmScored
 from tests.builders import cloud_event
 
 Document = dict[str, Any]
+RFM_EVENTS = (RfmScored.type, RfmDropped.type)
 Months = dict[str, dict[str, int]]
 
 _numbers = itertools.count(1)
@@ -50,9 +52,11 @@ def reversed_(amount_minor: int = 1000, *, at: datetime) -> Document:
     return fact(billing.PaymentReversed, at=at, amount_minor=amount_minor)
 
 
-def used(*, at: datetime, forwardings: int = 0, id: str | None = None) -> Document:
+def used(*, at: datetime, forwardings: int = 0, id: str | None = None, **data: Any) -> Document:
+    """Of the week before."""
     forwarding = [{"network": "rival", "on_net": False, "activations": forwardings}] if forwardings else []
-    return fact(network.UsageSummarised, at=at, occurred_at=at - timedelta(days=7), id=id, forwarding=forwarding)
+    week = {"period_start": (at - timedelta(days=7)).isoformat(), "period_end": at.isoformat()}
+    return fact(network.UsageSummarised, at=at, occurred_at=at - timedelta(days=7), id=id, **week, forwarding=forwarding, **data)
 
 
 def asked_for_pin(*, at: datetime, id: str | None = None) -> Document:

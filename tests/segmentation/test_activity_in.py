@@ -14,7 +14,7 @@ from shared.contracts import topics
 from shared.contracts.decoding import decode
 from shared.contracts.segmentation import AlertRaised, RfmScored
 from tests.harness import ServiceUnderTest
-from tests.segmentation.activity import activity, asked_for_pin, days_ago, paid, profile, reversed_, topped_up, used
+from tests.segmentation.activity import RFM_EVENTS, activity, asked_for_pin, days_ago, paid, profile, reversed_, topped_up, used
 
 State = dict[str, list[Any]]
 
@@ -111,7 +111,7 @@ async def test_changes_of_score_are_published_in_sequence(segmentation: ServiceU
     await segmentation.send(activity("news", paid(1, at=days_ago(100)), used(at=days_ago(1))))
     await segmentation.send(activity("news", paid(6000, at=days_ago(1))), activity("news", paid(1, at=days_ago(1))))
     await segmentation.send(activity("news", used(at=days_ago(1)), profile=profile("prepaid")))
-    events: list[Any] = [decode(orjson.dumps(one), topic=topics.SEGMENTS) for one in await segmentation.read(topics.SEGMENTS, count=3)]
+    events: list[Any] = [decode(orjson.dumps(one), topic=topics.SEGMENTS) for one in await segmentation.read(topics.SEGMENTS, count=3, types=RFM_EVENTS)]
     assert {event.type for event in events} == {RfmScored.type}
     assert [(event.sequence, event.subject, event.id) for event in events] == [(number, "customer:news", f"rfm:news:{number}") for number in (1, 2, 3)]
     first, second, third = (event.data for event in events)

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from services.segmentation.tables import FEEDS
 from shared.contracts import topics
 from tests.harness import ServiceUnderTest
-from tests.segmentation.activity import activity, asked_for_pin, days_ago, feed, paid
+from tests.segmentation.activity import RFM_EVENTS, activity, asked_for_pin, days_ago, feed, paid
 
 
 async def test_a_score_on_a_silent_feed_says_so(segmentation: ServiceUnderTest) -> None:
@@ -15,7 +15,7 @@ async def test_a_score_on_a_silent_feed_says_so(segmentation: ServiceUnderTest) 
     await segmentation.send(feed("silent"), feed("drifted", topic=topics.NETWORK))
     await segmentation.send(activity("A", paid(at=days_ago(1))))
     assert (await segmentation.http.get("/customers/A")).json()["rfm"]["stale_feeds"] == ["billing:core"]
-    (event,) = await segmentation.read(topics.SEGMENTS, count=1)
+    (event,) = await segmentation.read(topics.SEGMENTS, count=1, types=RFM_EVENTS)
     assert event["data"]["stale_feeds"] == ["billing:core"]
     await segmentation.send(feed("healthy", at=days_ago(0)))
     await segmentation.send(activity("A", paid(at=days_ago(0))))

@@ -13,7 +13,7 @@ from shared import clock
 from shared.contracts import topics
 from shared.contracts.decoding import decode
 from tests.harness import ServiceUnderTest
-from tests.segmentation.activity import activity, asked_for_pin, came_back, days_ago, erased, merged, paid, profile, retold, used
+from tests.segmentation.activity import RFM_EVENTS, activity, asked_for_pin, came_back, days_ago, erased, merged, paid, profile, retold, used
 
 RICH, POOR = 200_000, 100
 
@@ -65,7 +65,7 @@ async def test_what_is_dropped_is_published_in_sequence(segmentation: ServiceUnd
     await segmentation.send(merged("B", into="A"))
     await segmentation.send(retold("B", paid(POOR, at=days_ago(3))))
     await segmentation.send(retold("B", profile=profile("prepaid")))
-    events: list[Any] = [decode(orjson.dumps(one), topic=topics.SEGMENTS) for one in await segmentation.read(topics.SEGMENTS, count=4)]
+    events: list[Any] = [decode(orjson.dumps(one), topic=topics.SEGMENTS) for one in await segmentation.read(topics.SEGMENTS, count=4, types=RFM_EVENTS)]
     assert [(event.sequence, event.type.split(".")[1]) for event in events] == [
         (1, "rfm_scored"), (2, "rfm_dropped"), (3, "rfm_scored"), (4, "rfm_dropped")
     ]  # fmt: skip
@@ -127,7 +127,7 @@ async def test_who_came_back_is_not_counted_as_new(segmentation: ServiceUnderTes
     (population,) = (await segmentation.http.get("/segments")).json()["populations"]
     assert (population["customers"], population["segments"]["new"], population["returned"]) == (3, 1, 2)
     assert (await view(segmentation, "back"))["rfm"]["returned"] is True
-    events = await segmentation.read(topics.SEGMENTS, count=5)
+    events = await segmentation.read(topics.SEGMENTS, count=5, types=RFM_EVENTS)
     assert sorted(event["data"]["returned"] for event in events) == [False] * 3 + [True] * 2
 
 

@@ -10,7 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.segmentation.features import Features
-from services.segmentation.patterns import PARAMETERS, Alert, is_open, usage_change, watch
+from services.segmentation.parameters import BUILT_IN
+from services.segmentation.patterns import is_open, watch
+from services.segmentation.patterns.finding import Alert
+from services.segmentation.patterns.usage import usage_change
 from tests.segmentation.activity import Document, as_fact, asked_for_pin, asked_to_leave, days_ago, used
 
 NOW = days_ago(0)
@@ -66,8 +69,8 @@ def test_usage_change_compares_rates(rates: list[tuple[int, int]]) -> None:
         days = sum(days for days, _ in rates[:3])
         baseline = sum(days * seconds for days, seconds in rates[:3]) / days
         assert change.percent == pytest.approx(100 * rates[3][1] / baseline)
-        assert baseline >= PARAMETERS.baseline_seconds_per_day
-        assert days >= PARAMETERS.baseline_days
+        assert baseline >= BUILT_IN.parameters.patterns.baseline_seconds_per_day
+        assert days >= BUILT_IN.parameters.patterns.baseline_days
 
 
 def test_usage_fall_evidence() -> None:
@@ -75,7 +78,7 @@ def test_usage_fall_evidence() -> None:
     (alert,) = raised(customer(usage=months(**STEADY, m09=(30, 87))), used(at=days_ago(2), id="older"), used(at=days_ago(1), id="e-9"))
     assert alert.alert_id == "usage_fall:C-1:e-9"
     assert alert.finding.reason == "Usage fell by 71 % against the 3 months before"
-    assert alert.finding.evidence == {"month": "2026-09", "seconds_per_day": 87.0, "baseline_seconds_per_day": 300.0, "parameters": "patterns-1"}
+    assert alert.finding.evidence == {"month": "2026-09", "seconds_per_day": 87.0, "baseline_seconds_per_day": 300.0}
 
 
 def test_usage_fall_is_armed_again_when_usage_is_back() -> None:

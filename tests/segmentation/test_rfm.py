@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.segmentation.rfm import BUILT_IN, Cut, CutPoints, Purchases, Scores, payment_of, score
-from services.segmentation.segments import SEGMENTS, segment_of
+from services.segmentation.parameters import PopulationRfm
+from services.segmentation.rfm import Cut, CutPoints, Purchases, Scores, payment_of, score, snapshot_of
+from services.segmentation.segments import segment_of
+from services.segmentation.words import SEGMENTS
 from shared.contracts import billing
 from shared.contracts.registry import PAYLOADS
 
@@ -66,7 +68,7 @@ def test_who_bought_more_never_scores_less(population: list[Purchases], one: Pur
     cut = cut_points(population)
     ahead, behind = score(one, cut, as_of=AS_OF), score(other, cut, as_of=AS_OF)
     assert set(ahead) <= {1, 2, 3, 4, 5}
-    for mine, theirs, my_score, their_score in zip(one, other, ahead, behind, strict=True):
+    for mine, theirs, my_score, their_score in zip(one[:3], other[:3], ahead, behind, strict=True):
         assert my_score >= their_score if mine >= theirs else my_score <= their_score  # type: ignore[operator]
 
 
@@ -90,11 +92,12 @@ def test_ties_leave_scores_out() -> None:
 
 def test_built_in_thresholds_reach_every_score() -> None:
     """S1: fixed thresholds stand in before the first cut."""
-    recencies = {score(Purchases(AS_OF - timedelta(days=days), 1, 0), BUILT_IN.points, as_of=AS_OF).r for days in range(400)}
-    frequencies = {score(Purchases(AS_OF, count, 0), BUILT_IN.points, as_of=AS_OF).f for count in range(1, 20)}
-    sums = {score(Purchases(AS_OF, 1, minor), BUILT_IN.points, as_of=AS_OF).m for minor in range(0, 200_000, 1000)}
+    built_in = snapshot_of(None, PopulationRfm())
+    recencies = {score(Purchases(AS_OF - timedelta(days=days), 1, 0), built_in.points, as_of=AS_OF).r for days in range(400)}
+    frequencies = {score(Purchases(AS_OF, count, 0), built_in.points, as_of=AS_OF).f for count in range(1, 20)}
+    sums = {score(Purchases(AS_OF, 1, minor), built_in.points, as_of=AS_OF).m for minor in range(0, 200_000, 1000)}
     assert recencies == frequencies == sums == {1, 2, 3, 4, 5}
-    assert BUILT_IN.version == 0
+    assert built_in.version == 0
 
 
 @pytest.mark.parametrize("payload", PAYLOADS.values())

@@ -155,7 +155,7 @@ _PERIOD = (Column("period_start", moment, ("period_start",), required=True), Col
 
 USAGE = _named(
     Column("msisdn", text), Column("imsi", text), *_PERIOD,
-    *(Column(f"{far_end}_{what}", whole, (far_end, what)) for far_end in ("on_net", "off_net", "fixed", "international")
+    *(Column(f"{far_end}_{what}", whole, (far_end, what)) for far_end in ("on_net", "off_net", "fixed", "international", "premium")
       for what in ("out_calls", "out_seconds", "in_calls", "in_seconds")),
     *_same(whole, "sms_out", "sms_in", "care_calls", "missed_calls", "distinct_contacts"),
     *(Column(f"data_{generation}g_kb", whole, ("data", f"g{generation}_kb")) for generation in (2, 3, 4, 5)),

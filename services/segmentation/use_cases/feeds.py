@@ -5,17 +5,27 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from services.segmentation import repository
+from services.segmentation.repository import feeds as repository
 from shared.contracts import topics
 from shared.contracts.segmentation import AlertKind
 from shared.database import Transaction
 from shared.worker import Delivery
 
 SCORES_LIVE_ON = frozenset({topics.BILLING})
+STANDINGS_LIVE_ON = frozenset({topics.BILLING, topics.NETWORK, topics.CARE, topics.ORDERS})
 ALERTS_LIVE_ON: dict[AlertKind, frozenset[str]] = {
     "usage_fall": frozenset({topics.NETWORK}),
     "forwarding_off_net": frozenset({topics.NETWORK}),
     "port_out_inquiry": frozenset({topics.CARE, topics.ORDERS}),
+    "multi_sim": frozenset({topics.NETWORK}),
+    "complaint_overdue": frozenset({topics.CARE}),
+    "contract_ending": frozenset({topics.ORDERS}),
+    "rfm_migration": frozenset({topics.BILLING}),
+    "group_churn": frozenset({topics.NETWORK, topics.ORDERS}),
+    "peer_churn": frozenset({topics.ORDERS}),
+    "silent": frozenset({topics.NETWORK, topics.BILLING}),
+    "arrears": frozenset({topics.BILLING}),
+    "fraud": frozenset({topics.NETWORK}),
 }
 LISTED = 50
 

@@ -1,33 +1,41 @@
-"""The full re-cut: new cut points over everybody, then everybody scored by them, in steps that a crash can come between.
+"""The full re-cut: new cut points over everybody, then everybody assessed by them, in steps that a crash can come between.
 
-1. A row in `recuts` asks for it, once a business day or over HTTP.
-2. The next step finds the cut points. From its commit on, the stream scores by them too.
-3. Each further step scores a page of customers and notes how far it came. The newest re-cut is the one that is carried on.
+1. A row in `recuts` asks for it: once a business day, over HTTP, or because another parameter set came into force.
+2. The next step finds the cut points of RFM and of the value tiers, and what came of earlier warnings. From its commit on, the
+   stream judges by them too.
+3. Each further step assesses a page of customers and notes how far it came: that is also how time passing changes somebody of
+   whom nothing is heard. The newest re-cut is the one that is carried on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import date, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from services.segmentation import repository
+from services.segmentation import risk
+from services.segmentation.repository import customers, learning, standings
+from services.segmentation.repository import rfm as repository
 from services.segmentation.rfm import Cut
-from services.segmentation.use_cases.scoring import score_held
+from services.segmentation.use_cases import rules as ruling
+from services.segmentation.use_cases.holding import hold, settle
+from services.segmentation.use_cases.rules import Rules
 from shared import clock, telemetry
 from shared.database import Transaction
 from shared.errors import InvalidRequest
 
-PAGE = 2_000
+PAGE = 500  # some 0.1 s of computing: heartbeats share the loop
 MEASURES: Mapping[str, str] = {"r": "last_day", "f": "frequency", "m": "monetary_minor"}
 EARLY = timedelta(days=1)  # how far a source's clock may run ahead
+
+MadeBy = Literal["schedule", "request", "parameters", "engine"]
 
 log = telemetry.logger()
 
 
-async def request(tx: Transaction, *, as_of: date | None) -> dict[str, Any]:
+async def request(tx: Transaction, *, as_of: date | None, made_by: MadeBy = "request") -> dict[str, Any]:
     """Ask for a re-cut, with recency counted to `as_of` or else to today. Raises InvalidRequest."""
     today = clock.now().date()
     if as_of and as_of > today + EARLY:
@@ -37,8 +45,19 @@ async def request(tx: Transaction, *, as_of: date | None) -> dict[str, Any]:
         raise InvalidRequest(f"as_of {as_of} is before the newest purchase, of {newest_day}: it can not be left out")
     await repository.lock_recuts(tx)
     newest = await repository.newest_recut(tx)
-    version = await _ask(tx, newest, as_of=as_of or today, made_by="request")
+    version = await _ask(tx, newest, as_of=as_of or today, made_by=made_by)
     return {"version": version, "as_of": (as_of or today).isoformat(), "state": "waiting"}
+
+
+async def request_with_points(
+    tx: Transaction, *, as_of: date, points: Mapping[str, Mapping[str, Sequence[int]]], customers: Mapping[str, int]
+) -> dict[str, Any]:
+    """A re-cut whose RFM cut points another engine found, by population and measure; `customers` were in it. Raises InvalidRequest."""
+    asked = await request(tx, as_of=as_of, made_by="engine")
+    rows = [{"population": one, "version": asked["version"], "points": points[one], "customers": customers[one]} for one in sorted(points)]
+    await _learn(tx, asked["version"], as_of, clock.now())
+    await repository.insert_cuts(tx, rows)
+    return asked
 
 
 async def carry_on(tx: Transaction, *, page: int = PAGE) -> bool:
@@ -46,21 +65,25 @@ async def carry_on(tx: Transaction, *, page: int = PAGE) -> bool:
     await repository.lock_recuts(tx)
     newest = await repository.newest_recut(tx)
     if newest is None or newest.finished_at:
-        return await _ask_daily(tx, newest)
+        return await _ask_if_due(tx, newest)
     if newest.cut_at is None:
         return await _cut(tx, newest)
-    return await _score_page(tx, newest, page)
+    return await _assess_page(tx, newest, page)
 
 
-async def _ask_daily(tx: Transaction, newest: sa.Row[Any] | None) -> bool:
-    today = clock.now().date()
-    if (newest and newest.requested_at.date() >= today) or not await repository.anyone_scored(tx):
+async def _ask_if_due(tx: Transaction, newest: sa.Row[Any] | None) -> bool:
+    now = clock.now()
+    in_force = await ruling.in_force(tx, now)
+    if newest and newest.parameter_version != in_force.version:
+        await _ask(tx, newest, as_of=max(now.date(), date.fromisoformat(newest.as_of)), made_by="parameters")
+        return True
+    if (newest and newest.requested_at.date() >= now.date()) or not await customers.anyone(tx):
         return False
-    await _ask(tx, newest, as_of=today, made_by="schedule")
+    await _ask(tx, newest, as_of=now.date(), made_by="schedule")
     return True
 
 
-async def _ask(tx: Transaction, newest: sa.Row[Any] | None, *, as_of: date, made_by: Literal["schedule", "request"]) -> int:
+async def _ask(tx: Transaction, newest: sa.Row[Any] | None, *, as_of: date, made_by: MadeBy) -> int:
     version = newest.version + 1 if newest else 1
     await repository.insert_recut(tx, version=version, as_of=as_of.isoformat(), made_by=made_by, requested_at=clock.now())
     return version
@@ -69,30 +92,72 @@ async def _ask(tx: Transaction, newest: sa.Row[Any] | None, *, as_of: date, made
 async def _cut(tx: Transaction, recut: sa.Row[Any]) -> bool:
     as_of = date.fromisoformat(recut.as_of)
     points: dict[str, dict[str, tuple[int, ...]]] = {}
-    customers: dict[str, int] = {}
+    counted: dict[str, int] = {}
     for measure, column in MEASURES.items():
         cuts: dict[str, Cut] = {}
         async for population, count, value, holders in repository.histogram(tx, column):
-            customers[population] = count
+            counted[population] = count
             worth = (as_of - date.fromisoformat(value)).days if measure == "r" else value
             cuts.setdefault(population, Cut(count)).add(worth, holders)
         for population, cut in cuts.items():
             points.setdefault(population, {})[measure] = cut.points
-    rows = [{"population": one, "version": recut.version, "points": points[one], "customers": customers[one]} for one in sorted(points)]
+    rows = [{"population": one, "version": recut.version, "points": points[one], "customers": counted[one]} for one in sorted(points)]
     await repository.insert_cuts(tx, rows)
-    await repository.update_recut(tx, recut.version, cut_at=clock.now())
+    await _learn(tx, recut.version, as_of, clock.now())
     return True
 
 
-async def _score_page(tx: Transaction, recut: sa.Row[Any], page: int) -> bool:
-    now = clock.now()
-    customer_ids = await repository.scored_after(tx, recut.scored_to, limit=page)
+async def _learn(tx: Transaction, version: int, as_of: date, now: datetime) -> None:
+    """What a re-cut finds out beside the cut points of RFM."""
+    rules = await ruling.read(tx, now)
+    await _cut_value(tx, rules, as_of, now)
+    await _learn_risk(tx, rules, as_of, now)
+    await repository.update_recut(tx, version, cut_at=now, parameter_version=rules.in_force.version)
+
+
+async def _cut_value(tx: Transaction, rules: Rules, as_of: date, now: datetime) -> None:
+    """The least value of iron, gold and platinum, so that no more than their shares of the customers reach it; ties never split."""
+    rows = [(row.value_minor, row.customers) for row in await standings.value_counts(tx)]
+    total = sum(count for _, count in rows)
+    if not total:
+        return
+    points = [_least_of_share(rows, total * share / 100) for share in reversed(rules.parameters.tiers.shares_percent)]
+    await learning.insert(tx, "value", {"points": points}, customers=total, as_of=as_of.isoformat(), made_at=now)
+
+
+def _least_of_share(rows: Sequence[tuple[int, int]], wanted: float) -> int:
+    """The lowest value, from the top, that no more than `wanted` customers reach; above all of them when the first tie is larger."""
+    reached, point = 0, rows[0][0] + 1
+    for value, count in rows:
+        reached += count
+        if reached > wanted:
+            break
+        point = value
+    return point
+
+
+async def _learn_risk(tx: Transaction, rules: Rules, as_of: date, now: datetime) -> None:
+    """What came of the warnings that are old enough to tell, of a year."""
+    horizon = rules.parameters.churn.horizon_days
+    until = datetime.combine(as_of, time(), UTC) - timedelta(days=horizon)
+    rows = await standings.warned_and_left(tx, since=until - timedelta(days=365), until=until, horizon_days=horizon)
+    observed = {row.kind: risk.Observed(row.customers, row.left) for row in rows}
+    observed[risk.NONE] = risk.Observed(*await standings.unwarned_and_left(tx, since=until, until=until + timedelta(days=horizon)))
+    rates = risk.rates(observed, rules.parameters.risk)
+    seen = sum(one.customers for one in observed.values())
+    await learning.insert(tx, "risk", {"rates": rates}, customers=seen, as_of=as_of.isoformat(), made_at=now)
+
+
+async def _assess_page(tx: Transaction, recut: sa.Row[Any], page: int) -> bool:
+    now, as_of = clock.now(), date.fromisoformat(recut.as_of)
+    customer_ids = await customers.ids_after(tx, recut.scored_to, limit=page)
     if not customer_ids:
         await repository.update_recut(tx, recut.version, finished_at=now)
         log.info("recut_finished", version=recut.version, customers=recut.customers)
         return False
-    held = await repository.hold(tx, customer_ids, now)
-    changed = await score_held(tx, held, customer_ids, as_of=date.fromisoformat(recut.as_of), now=now)
+    held = await hold(tx, customer_ids, now)
+    held.to_score |= held.features.keys()
+    changed = await settle(tx, held, rules=await ruling.read(tx, now), today=as_of, now=now)
     done = {"scored_to": customer_ids[-1], "customers": recut.customers + len(customer_ids), "changed": recut.changed + changed}
     await repository.update_recut(tx, recut.version, **done)
     return True

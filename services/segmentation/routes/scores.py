@@ -1,29 +1,20 @@
-"""HTTP in: each route calls one use case."""
+"""RFM scores, segments, warnings, and one customer."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query
-from pydantic import AwareDatetime
+from fastapi import APIRouter, Query
 
-from services.segmentation import repository
+from services.segmentation.repository import alerts
+from services.segmentation.routes.parts import Cursor, CustomerId, Limit, Moment, OfCustomer, position
 from services.segmentation.schemas import Alerts, AlertView, CustomerView, RecutRequest, RecutRequested, Recuts, RecutView, Segments
 from services.segmentation.tables import IDEMPOTENCY
 from services.segmentation.use_cases import recut, views
-from shared.contracts.decoding import EARLIEST
 from shared.contracts.segmentation import AlertKind
-from shared.errors import BadCursor
 from shared.web import IdempotencyKey, InTransaction, Reading, decode_cursor, encode_cursor, once
 
 ROUTER = APIRouter(tags=["segmentation"])
-
-ID_PATTERN = r"^[^\x00-\x1f]+$"
-END_OF_TIME = datetime(2200, 1, 1, tzinfo=UTC)
-
-Limit = Annotated[int, Query(ge=1, le=200)]
-Cursor = Annotated[str | None, Query(max_length=500)]
 
 
 @ROUTER.get("/segments", operation_id="count_segments", summary="Customers per population and named segment")
@@ -34,8 +25,8 @@ async def count_segments(connection: Reading) -> Segments:
 @ROUTER.get("/customers/{customer_id}", operation_id="get_customer_segmentation", summary="Features, RFM scores and open alerts of one customer")
 async def get_customer(
     connection: Reading,
-    customer_id: Annotated[str, Path(max_length=128, pattern=ID_PATTERN)],
-    as_of: Annotated[AwareDatetime | None, Query(ge=EARLIEST, lt=END_OF_TIME, description="As it was known then")] = None,
+    customer_id: CustomerId,
+    as_of: Annotated[Moment | None, Query(description="As it was known then")] = None,
 ) -> CustomerView:
     found = await (views.customer(connection, customer_id) if as_of is None else views.customer_as_of(connection, customer_id, as_of))
     return CustomerView.model_validate(found)
@@ -45,12 +36,12 @@ async def get_customer(
 async def list_alerts(
     connection: Reading,
     kind: AlertKind | None = None,
-    customer_id: Annotated[str | None, Query(max_length=128, pattern=ID_PATTERN)] = None,
-    since: Annotated[AwareDatetime | None, Query(ge=EARLIEST, lt=END_OF_TIME, description="Raised then or later")] = None,
+    customer_id: OfCustomer = None,
+    since: Annotated[Moment | None, Query(description="Raised then or later")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Alerts:
-    rows = await repository.list_alerts(connection, kind=kind, customer_id=customer_id, since=since, before=_position(cursor), limit=limit)
+    rows = await alerts.list_alerts(connection, kind=kind, customer_id=customer_id, since=since, before=position(cursor), limit=limit)
     return Alerts(
         items=[AlertView.model_validate(row) for row in rows],
         next_cursor=encode_cursor(rows[-1].raised_at.isoformat(), rows[-1].alert_id) if len(rows) == limit else None,
@@ -72,13 +63,3 @@ async def request_recut(tx: InTransaction, key: IdempotencyKey, body: RecutReque
         return await recut.request(tx, as_of=body.as_of)
 
     return RecutRequested.model_validate(await once(tx, IDEMPOTENCY, key=key, request=body.model_dump(mode="json"), act=act))
-
-
-def _position(cursor: str | None) -> tuple[datetime, str] | None:
-    position = decode_cursor(cursor, str, str)
-    if position is None:
-        return None
-    try:
-        return datetime.fromisoformat(position[0]).astimezone(UTC), position[1]
-    except (ValueError, OverflowError):
-        raise BadCursor from None

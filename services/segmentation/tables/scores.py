@@ -1,16 +1,11 @@
-"""The tables of the segmentation service. Days are ISO text: the same on every database, and in order as text."""
+"""What is kept of a customer, RFM scores and their cut points, warnings, and the state of the feeds."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 
-from shared.database import Instant, Json, metadata
-from shared.inbox import inbox_tables
-from shared.outbox import outbox_table
-from shared.web import idempotency_table
-from shared.worker import workers_table
-
-METADATA = metadata()
+from services.segmentation.tables.metadata import METADATA
+from shared.database import Instant, Json
 
 # The row is the customer's lock: who changes anything of a customer holds it.
 FEATURES = sa.Table(
@@ -20,8 +15,16 @@ FEATURES = sa.Table(
     sa.Column("last_sequence", sa.BigInteger, nullable=False, comment="of the activity taken in"),
     sa.Column("gaps", Json, nullable=False, comment="sequences below it that never came"),
     sa.Column("brand", sa.Text),
+    sa.Column("payment_type", sa.Text),
     sa.Column("population", sa.Text, nullable=False),
     sa.Column("months", Json, nullable=False, comment="the latest 13"),
+    sa.Column("holding", Json, nullable=False, server_default="{}", comment="what rules read of the profile"),
+    sa.Column("active", Json, nullable=False, server_default="[]", comment="stretches of days with chargeable events"),
+    sa.Column("active_day", sa.Text, comment="of a prepaid customer: of the last chargeable event"),
+    sa.Column("account", Json, nullable=False, server_default="{}", comment="bills and payments on them, the bar, the credit limit"),
+    sa.Column("complaints", Json, nullable=False, server_default="{}"),
+    sa.Column("moments", Json, nullable=False, server_default="{}", comment="moment -> the day it was last reached"),
+    sa.Column("sign", sa.Text, nullable=False, server_default="", comment="forwarding | silent | left: what others of the group are told"),
     sa.Column("alerted", Json, nullable=False, comment="alert kind -> what was raised and is not armed again"),
     sa.Column("returned", sa.Boolean, nullable=False, server_default=sa.false(), comment="left and came back under this id"),
     sa.Column("merged_into", sa.Text),
@@ -43,7 +46,9 @@ RFM = sa.Table(
     METADATA,
     sa.Column("customer_id", sa.Text, primary_key=True),
     sa.Column("population", sa.Text, nullable=False),
-    sa.Column("last_day", sa.Text, nullable=False),
+    sa.Column("first_day", sa.Text, comment="of the first payment"),
+    sa.Column("paid_day", sa.Text, comment="of the last payment"),
+    sa.Column("last_day", sa.Text, nullable=False, comment="of the last payment; of a prepaid customer of the last chargeable event, if later"),
     sa.Column("frequency", sa.BigInteger, nullable=False, comment="days with a payment"),
     sa.Column("monetary_minor", sa.BigInteger, nullable=False),
     sa.Column("as_of", sa.Text, nullable=False, comment="the day recency was counted to"),
@@ -52,6 +57,7 @@ RFM = sa.Table(
     sa.Column("cut_version", sa.BigInteger, nullable=False),
     sa.Column("returned", sa.Boolean, nullable=False, server_default=sa.false(), comment="no new customer, whatever the segment"),
     sa.Column("stale_feeds", Json, nullable=False, server_default="[]", comment="that it was made on"),
+    sa.Column("parameter_version", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("published", sa.BigInteger, nullable=False, comment="how often a change was published: the sequence of the last"),
     sa.Column("scored_at", Instant, nullable=False),
 )
@@ -74,7 +80,9 @@ RFM_HISTORY = sa.Table(
     sa.Column("segment", sa.Text),
     sa.Column("cut_version", sa.BigInteger),
     sa.Column("returned", sa.Boolean),
+    sa.Column("parameter_version", sa.BigInteger),
     sa.Column("stale_feeds", Json),
+    sa.Index("ix_rfm_history_scored_at", "scored_at"),
 )
 
 # One row per re-cut, from the wish to the last customer scored by it; a newer one takes over from one that is not finished.
@@ -83,8 +91,9 @@ RECUTS = sa.Table(
     METADATA,
     sa.Column("version", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("as_of", sa.Text, nullable=False),
-    sa.Column("made_by", sa.Text, nullable=False, comment="schedule | request"),
+    sa.Column("made_by", sa.Text, nullable=False, comment="schedule | request | parameters | engine"),
     sa.Column("requested_at", Instant, nullable=False),
+    sa.Column("parameter_version", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("cut_at", Instant),
     sa.Column("scored_to", sa.Text, nullable=False, server_default="", comment="customers up to this id are done"),
     sa.Column("customers", sa.BigInteger, nullable=False, server_default="0", comment="scored so far"),
@@ -112,6 +121,7 @@ ALERTS = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("evidence", Json, nullable=False),
     sa.Column("caused_by", sa.Text, nullable=False),
+    sa.Column("parameter_version", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("stale_feeds", Json, nullable=False, server_default="[]", comment="that it was raised on"),
     sa.Index("ix_alerts_raised_at_alert_id", "raised_at", "alert_id"),
 )
@@ -125,8 +135,3 @@ FEEDS = sa.Table(
     sa.Column("state", sa.Text, nullable=False, comment="healthy, silent, drifted, unusual_volume"),
     sa.Column("changed_at", Instant, nullable=False),
 )
-
-OUTBOX = outbox_table(METADATA)
-INBOX = inbox_tables(METADATA, OUTBOX)
-WORKERS = workers_table(METADATA)
-IDEMPOTENCY = idempotency_table(METADATA)

@@ -1,0 +1,59 @@
+"""The months of a customer: which measures are kept, and windows over them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+
+from shared import clock
+
+Month = Mapping[str, int]
+
+MONTHS_KEPT = 13
+
+FAR_ENDS = ("on_net", "off_net", "fixed", "international", "premium")
+OUT_SECONDS = tuple(f"out_{far_end}_seconds" for far_end in FAR_ENDS)
+IN_SECONDS = tuple(f"in_{far_end}_seconds" for far_end in FAR_ENDS)
+DATA_KB = ("data_2g_kb", "data_3g_kb", "data_4g_kb", "data_5g_kb")
+COMPLAINTS = tuple(f"complaints_{kind}" for kind in ("network", "billing", "service", "product", "other"))
+PAID = ("paid_minor", "topped_up_minor")
+
+# Of a month only what a rule or an analysis here reads: the row is rewritten with every batch, and the whole month is the customer service's.
+MEASURES_KEPT = frozenset({
+    "usage_days", *OUT_SECONDS, *IN_SECONDS, *DATA_KB, *COMPLAINTS, *PAID, "reversed_minor", "sms_out", "distinct_contacts", "roaming_days",
+    "forwardings_off_net", "billed_minor", "overage_minor", "roaming_billed_minor", "bills", "payments", "top_ups", "suspensions", "written_off_minor",
+    "points_redeemed", "care_calls", "missed_calls", "dropped_calls", "access_failures", "network_faults", "complaints_overdue", "complaints_resolved",
+    "csat_answers", "csat_sum", "nps_answers", "nps_sum", "agent_contacts", "retention_contacts", "retention_saves", "retention_calls",
+    "retention_offers_accepted", "plan_changes", "brand_changes", "products_added", "products_removed", "contracts_renewed", "port_outs_requested",
+    "inquiries_port_out_pin", "inquiries_tariff", "inquiries_bill_detail", "inquiries_contract_end",
+})  # fmt: skip
+
+
+def back(months: Mapping[str, Month], today: date, first: int, last: int) -> list[Month]:
+    """The months from `first` to `last` before the one running, which is 0; empty where there is nothing."""
+    this = f"{today.year:04d}-{today.month:02d}"
+    return [months.get(clock.months_before(this, count), {}) for count in range(first, last + 1)]
+
+
+def total(months: Iterable[Month], *names: str) -> int:
+    return sum(month.get(name, 0) for month in months for name in names)
+
+
+def spent_minor(months: Iterable[Month]) -> int:
+    """Paid and topped up, less what was taken back."""
+    listed = list(months)
+    return total(listed, *PAID) - total(listed, "reversed_minor")
+
+
+def percent_of(now: float, before: float) -> float | None:
+    """None where there was nothing before."""
+    return 100 * now / before if before > 0 else None
+
+
+def trend_percent(months: Mapping[str, Month], today: date, *names: str) -> float | None:
+    """The last three whole months against the three before; None where there was nothing to compare with."""
+    return percent_of(total(back(months, today, 1, 3), *names), total(back(months, today, 4, 6), *names))
+
+
+def covered(months: Sequence[Month]) -> int:
+    return total(months, "usage_days")

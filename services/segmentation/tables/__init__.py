@@ -1,0 +1,41 @@
+"""The tables of the segmentation service."""
+
+from __future__ import annotations
+
+from services.segmentation.tables.metadata import METADATA
+from services.segmentation.tables.scores import ALERTS, CUTS, FEATURES, FEEDS, PURCHASE_DAYS, RECUTS, RFM, RFM_HISTORY
+from services.segmentation.tables.standings import GROUPS, HEARD, MEMBERS, MODEL_TRIALS, MODELS, MOMENTS, PARAMETER_SETS, STANDING_HISTORY, STANDINGS
+from shared.inbox import inbox_tables
+from shared.outbox import outbox_table
+from shared.web import idempotency_table
+from shared.worker import workers_table
+
+OUTBOX = outbox_table(METADATA)
+INBOX = inbox_tables(METADATA, OUTBOX)
+WORKERS = workers_table(METADATA)
+IDEMPOTENCY = idempotency_table(METADATA)
+
+__all__ = [
+    "ALERTS",
+    "CUTS",
+    "FEATURES",
+    "FEEDS",
+    "GROUPS",
+    "HEARD",
+    "IDEMPOTENCY",
+    "INBOX",
+    "MEMBERS",
+    "METADATA",
+    "MODELS",
+    "MODEL_TRIALS",
+    "MOMENTS",
+    "OUTBOX",
+    "PARAMETER_SETS",
+    "PURCHASE_DAYS",
+    "RECUTS",
+    "RFM",
+    "RFM_HISTORY",
+    "STANDINGS",
+    "STANDING_HISTORY",
+    "WORKERS",
+]

@@ -1,0 +1,50 @@
+"""What customers are judged by at this moment: the parameter set in force, and the newest of what was learned."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import NamedTuple
+
+from services.segmentation.models import Learned
+from services.segmentation.parameters import BUILT_IN, Parameters, ParameterSet, parameters_of
+from services.segmentation.repository import customers
+from services.segmentation.repository import learning as models
+from services.segmentation.repository import parameters as sets
+from shared.database import Transaction
+
+
+class Rules(NamedTuple):
+    in_force: ParameterSet
+    learned: Learned
+    heard: date | None = None
+    """The day the feeds have come to."""
+
+    @property
+    def parameters(self) -> Parameters:
+        return self.in_force.parameters
+
+    def behaviour_until(self, today: date) -> date:
+        """What a customer did is judged as of this day: before the feeds have come to a day, nothing is silence."""
+        return min(today, self.heard) if self.heard else today
+
+
+async def in_force(tx: Transaction, now: datetime) -> ParameterSet:
+    row = await sets.in_force(tx, now)
+    return ParameterSet(row.version, parameters_of(row.document)) if row else BUILT_IN
+
+
+async def read(tx: Transaction, now: datetime) -> Rules:
+    """Small reads per batch: documents are decoded once per process, as a version never changes."""
+    return Rules(await in_force(tx, now), await _learned(tx), await customers.heard_until(tx))
+
+
+_decoded: dict[tuple[tuple[str, models.Made], ...], Learned] = {}
+
+
+async def _learned(tx: Transaction) -> Learned:
+    made = tuple(sorted((await models.newest(tx)).items()))
+    if made not in _decoded:
+        found = Learned.of({row.kind: (row.version, row.document) for row in await models.list_newest(tx)})
+        _decoded.clear()  # only the newest is ever asked for
+        _decoded[made] = found
+    return _decoded[made]
