@@ -24,6 +24,7 @@ Kind = Literal["value", "risk", "lifetime", "survival", "clusters", "affinity"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 DAYS_PER_WEEK = 7
+PLAN = "plan:"
 DAYS_PER_MONTH = 30.44
 WEEKS_PER_MONTH = DAYS_PER_MONTH / DAYS_PER_WEEK
 
@@ -70,7 +71,8 @@ class Learned:
         return clusters.assign(self.clusters, row).name if self.clusters and row else None
 
     def suggestions(self, features: Features) -> list[Rule]:
-        return suggest(self.affinity, held_by(features))
+        """Products to offer: another plan is no addition to what is held."""
+        return [rule for rule in suggest(self.affinity, held_by(features)) if not rule.goes_with.startswith(PLAN)]
 
     def future_value_minor(self, features: Features, purchases: Purchases | None, today: date, parameters: Value) -> int:
         """The margin expected within the horizon, discounted: by purchases of who pays as they go, by the months that a contract is
@@ -104,7 +106,8 @@ class Learned:
             frequency=repeats,
             recency_weeks=_weeks(purchases.first_day, purchases.paid_day or purchases.last_day) if repeats else 0.0,
             age_weeks=_weeks(purchases.first_day, max(today, purchases.last_day)),
-            mean_spend_minor=max(purchases.monetary_minor, 0) / purchases.frequency if repeats else 0.0,
+            paid_days=purchases.frequency,
+            mean_paid_minor=max(purchases.monetary_minor, 0) / purchases.frequency,
             horizon_weeks=parameters.horizon_months * WEEKS_PER_MONTH,
             yearly_discount=parameters.yearly_discount,
         )
@@ -112,8 +115,9 @@ class Learned:
 
 
 def held_by(features: Features) -> set[str]:
-    """Products and plans."""
-    return {name for one in features.live for name in (*one["products"], one["plan"]) if name}
+    """Products, and plans as `plan:…`."""
+    plans = {f"{PLAN}{one['plan']}" for one in features.live if one["plan"]}
+    return plans | {product for one in features.live for product in one["products"]}
 
 
 def _weeks(first: date, last: date) -> float:

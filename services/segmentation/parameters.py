@@ -257,7 +257,7 @@ class Fraud(Section):
 
 
 class Clusters(Section):
-    clusters: int = Field(default=0, ge=0, le=12, description="0: chosen by silhouette, 4 to 8")
+    clusters: Literal[0, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12] = Field(default=0, description="0: chosen by silhouette and stability, 4 to 8")
     refit_days: Annotated[int, Field(ge=1, le=365)] = 7
     sampled_customers: int = Field(default=100_000, ge=100, le=1_000_000)
     affinity_least_customers: int = Field(default=5, ge=1, le=1_000_000)

@@ -16,14 +16,16 @@ def future_purchases_minor(
     frequency: int,
     recency_weeks: float,
     age_weeks: float,
-    mean_spend_minor: float,
+    paid_days: int,
+    mean_paid_minor: float,
     horizon_weeks: float,
     yearly_discount: float,
 ) -> int:
-    """For who pays as they go. The customer is told as to the two models, `spend` having been fitted in minor units."""
+    """For who pays as they go. Frequency and recency are of repeat purchases; what one is worth is judged by all `paid_days` and their mean,
+    as `spend` was fitted, in minor units."""
     weekly_discount = (1 + yearly_discount) ** (1 / _WEEKS_IN_YEAR) - 1
     count = expected_purchases(purchases, frequency, recency_weeks, age_weeks, horizon_weeks, weekly_discount=weekly_discount)
-    return round(float(count * expected_spend(spend, frequency, mean_spend_minor)))
+    return round(float(count * expected_spend(spend, paid_days, mean_paid_minor)))
 
 
 def future_bills_minor(model: SurvivalModel, *, tenure_months: int, month_minor: float, horizon_months: int, yearly_discount: float) -> int:

@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from services.segmentation.repository import customers
 from services.segmentation.tables import FEATURES, MODEL_TRIALS, MODELS, PURCHASE_DAYS
 from shared.database import Transaction, insert_rows
 
-READ_ROWS = 1_000
+READ_ROWS = 5_000
 
 
 class Made(NamedTuple):
@@ -59,25 +60,30 @@ async def want(tx: Transaction, kinds: Sequence[str]) -> None:
 
 
 async def purchase_histories(tx: Transaction) -> AsyncIterator[tuple[int, str, str, int]]:
-    """(days with a payment, first, last, paid less reversed) of everybody who pays as they go."""
+    """(days with a payment, first, last, paid less reversed) of everybody who pays as they go, read in pages by id."""
     days = PURCHASE_DAYS.c
     bought_on = sa.case((days.payments > 0, days.day))
     paid = sa.cast(sa.func.sum(days.paid_minor), sa.BigInteger)
     query = (
-        sa.select(sa.func.count(bought_on), sa.func.min(bought_on), sa.func.max(bought_on), paid)
+        sa.select(days.customer_id, sa.func.count(bought_on), sa.func.min(bought_on), sa.func.max(bought_on), paid)
         .select_from(PURCHASE_DAYS.join(FEATURES, days.customer_id == FEATURES.c.customer_id))
         .where(sa.func.coalesce(FEATURES.c.payment_type, "") != "postpaid")
         .group_by(days.customer_id)
         .having(sa.func.count(bought_on) > 0)
         .order_by(days.customer_id)
+        .limit(READ_ROWS)
     )
-    async for row in await tx.stream(query, execution_options={"yield_per": READ_ROWS}):
-        yield row[0], row[1], row[2], row[3]
+    page: Sequence[sa.Row[Any]] = (await tx.execute(query)).all()
+    while page:
+        for row in page:
+            yield row[1], row[2], row[3], row[4]
+        page = (await tx.execute(query.where(days.customer_id > page[-1][0]))).all()
 
 
 async def ids(tx: Transaction) -> AsyncIterator[str]:
-    """Of everybody who is there."""
-    there = sa.and_(~FEATURES.c.erased, FEATURES.c.merged_into.is_(None))
-    query = sa.select(FEATURES.c.customer_id).where(there).order_by(FEATURES.c.customer_id)
-    async for row in await tx.stream(query, execution_options={"yield_per": READ_ROWS}):
-        yield row[0]
+    """Of everybody who is there, read in pages."""
+    page = await customers.ids_after(tx, "", limit=READ_ROWS)
+    while page:
+        for customer_id in page:
+            yield customer_id
+        page = await customers.ids_after(tx, page[-1], limit=READ_ROWS)

@@ -21,7 +21,7 @@ _SETS = PARAMETER_SETS.c
 async def in_force(tx: Transaction, moment: datetime) -> sa.Row[Any] | None:
     """The newest that was approved, effective and not rolled back at a moment, also one gone by; None: the built-in ones."""
     holds = sa.or_(_SETS.rolled_back_at.is_(None), _SETS.rolled_back_at > moment)
-    query: sa.Select[Any] = sa.select(PARAMETER_SETS).where(_SETS.state.in_(("approved", "rolled_back")), _SETS.effective_from <= moment, holds)
+    query = sa.select(PARAMETER_SETS).where(_SETS.state.in_(("approved", "rolled_back")), _SETS.effective_from <= moment, holds)
     return (await tx.execute(query.order_by(_SETS.version.desc()).limit(1))).one_or_none()
 
 
@@ -96,5 +96,6 @@ def _hash(customer_id: str) -> bytes:
 async def purchases_among(tx: Transaction, customer_ids: Collection[str]) -> Sequence[sa.Row[Any]]:
     """What cut points are found in, of those among them who bought, with what decides whom they are scored among."""
     columns = (RFM.c.last_day, RFM.c.frequency, RFM.c.monetary_minor, FEATURES.c.customer_id, FEATURES.c.brand, FEATURES.c.payment_type)
-    query = sa.select(*columns).select_from(RFM.join(FEATURES, RFM.c.customer_id == FEATURES.c.customer_id))
-    return (await tx.execute(query.where(among(tx, RFM.c.customer_id, customer_ids)))).all()
+    query: sa.Select[Any] = sa.select(*columns).select_from(RFM.join(FEATURES, RFM.c.customer_id == FEATURES.c.customer_id))
+    rows: Sequence[sa.Row[Any]] = (await tx.execute(query.where(among(tx, RFM.c.customer_id, customer_ids)))).all()
+    return rows

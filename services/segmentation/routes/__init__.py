@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from services.segmentation.routes import scores, standings
+from services.segmentation.routes import parameters, scores, standings
 
-ROUTERS = (scores.ROUTER, standings.ROUTER)
+ROUTERS = (scores.ROUTER, standings.ROUTER, parameters.ROUTER)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -134,7 +135,7 @@ async def _clusters(tx: Transaction, rules: Rules, today: date) -> Learnt:
 
 async def _affinity(tx: Transaction, rules: Rules, today: date) -> Learnt:
     counts = affinity.count([frozenset(held_by(features)) async for features in _sampled(tx, rules) if features.live])
-    parameters = affinity.Parameters(least_customers=rules.parameters.clusters.affinity_least_customers)
+    parameters = replace(affinity.PARAMETERS, least_customers=rules.parameters.clusters.affinity_least_customers)
     found = affinity.rules_of(counts, parameters)
     return {"rules": [rule._asdict() for rule in found[:RULES_KEPT]]}, counts.customers
 
