@@ -56,6 +56,10 @@ class Standing:
     left_on: str | None
     parameter_version: int
 
+    def row(self) -> dict[str, Any]:
+        """Not `asdict`, which copies the terms part by part: a fifth of the time of a batch."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
 
 class Before(NamedTuple):
     """What hysteresis and the state machine need of the last assessment."""

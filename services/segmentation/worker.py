@@ -18,6 +18,9 @@ async def carry_on_recut(database: Database, _: Keyring | None) -> bool:
 
 
 async def look_at_groups(database: Database, _: Keyring | None) -> bool:
+    async with database.reading() as connection:
+        if not await grouping.is_due(connection):
+            return False
     async with database.transaction() as tx:
         return await grouping.carry_on(tx)
 

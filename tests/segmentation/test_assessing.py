@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
-from services.segmentation.tables import ALERTS, GROUPS, MEMBERS, MOMENTS, STANDING_HISTORY, STANDINGS
+from services.segmentation.tables import ALERTS, GROUPS, HEARD, MEMBERS, MOMENTS, STANDING_HISTORY, STANDINGS
 from services.segmentation.use_cases import grouping, learning, recut
 from shared.contracts import billing, care, network, orders, topics
 from shared.contracts.customer import CaseOverdue
@@ -116,6 +116,8 @@ def decode_segment(event: dict[str, Any]) -> Any:
 
 async def test_time_alone_moves_a_customer(segmentation: ServiceUnderTest) -> None:
     """S4 S8: nothing was heard of them; the day's re-cut sees the silence, once others show that the feeds have come this far."""
+    async with segmentation.database.transaction() as tx:
+        await tx.execute(sa.delete(HEARD))
     await segmentation.send(activity("quiet", used(at=days_ago(80)), profile=subscribed(since=600, contract_ends=days_ago(-10).date().isoformat())))
     assert await kinds(segmentation, "quiet") == ["contract_ending"]
     assert (await view(segmentation, "quiet"))["standing"]["lifecycle"] == "mature"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from functools import lru_cache
 
 from shared import clock
 
 Month = Mapping[str, int]
+NOTHING: Month = {}
 
 MONTHS_KEPT = 13
 
@@ -31,8 +33,12 @@ MEASURES_KEPT = frozenset({
 
 def back(months: Mapping[str, Month], today: date, first: int, last: int) -> list[Month]:
     """The months from `first` to `last` before the one running, which is 0; empty where there is nothing."""
-    this = f"{today.year:04d}-{today.month:02d}"
-    return [months.get(clock.months_before(this, count), {}) for count in range(first, last + 1)]
+    return [months.get(name, NOTHING) for name in _names(today.year, today.month, first, last)]
+
+
+@lru_cache(maxsize=256)
+def _names(year: int, month: int, first: int, last: int) -> tuple[str, ...]:
+    return tuple(clock.months_before(f"{year:04d}-{month:02d}", count) for count in range(first, last + 1))
 
 
 def total(months: Iterable[Month], *names: str) -> int:

@@ -19,6 +19,7 @@ from services.segmentation.parameters import BUILT_IN, Parameters, Patterns
 from services.segmentation.patterns import fraud, standing, usage
 from services.segmentation.patterns.finding import Alert, Finding
 from services.segmentation.patterns.standing import Stands
+from services.segmentation.patterns.usage import UsageChange
 from shared.contracts import care, customer, network, orders
 from shared.contracts.customer import Fact
 
@@ -27,11 +28,13 @@ DEFAULT = BUILT_IN.parameters
 
 def watch(features: Features, facts: Sequence[Fact], *, now: datetime, months_moved: bool, parameters: Parameters = DEFAULT) -> list[Alert]:
     """What these facts raise, noted in `features.alerted`; also arms again what is over. `months_moved`: the months hold them already."""
-    if months_moved and any(fact.type == network.UsageSummarised.type for fact in facts):
-        usage.arm_again(features, parameters.patterns)
+    used = months_moved and any(fact.type == network.UsageSummarised.type for fact in facts)
+    change = usage.usage_change(features.months, parameters.patterns) if used else None
+    if change:
+        usage.arm_again(features, change, parameters.patterns)
     if features.complaints and not usage.overdue_complaints(features):
         features.alerted.pop("complaint_overdue", None)
-    return raise_alerts(features, _findings(features, facts, months_moved, parameters), now=now, parameters=parameters.patterns)
+    return raise_alerts(features, _findings(features, facts, change, parameters), now=now, parameters=parameters.patterns)
 
 
 def watch_standing(features: Features, stands: Stands, *, now: datetime, parameters: Parameters = DEFAULT) -> list[Alert]:
@@ -58,7 +61,7 @@ def open_kinds(features: Features, *, now: datetime, parameters: Patterns = DEFA
     return sorted(kind for kind, alerted in features.alerted.items() if is_open(alerted, now=now, parameters=parameters))
 
 
-def _findings(features: Features, facts: Sequence[Fact], months_moved: bool, parameters: Parameters) -> Iterator[Finding]:
+def _findings(features: Features, facts: Sequence[Fact], change: UsageChange | None, parameters: Parameters) -> Iterator[Finding]:
     rules = parameters.patterns
     for fact in facts:
         if fact.type == network.UsageSummarised.type:
@@ -68,11 +71,10 @@ def _findings(features: Features, facts: Sequence[Fact], months_moved: bool, par
             yield usage.port_out(fact)
         elif fact.type == customer.CaseOverdue.type:
             yield from usage.complaint_overdue(fact, features)
-    summaries = [fact for fact in facts if fact.type == network.UsageSummarised.type]
-    if summaries and months_moved:
-        newest = max(summaries, key=lambda fact: fact.time)
-        yield from usage.usage_fall(features, newest, rules)
-        yield from usage.multi_sim(features, newest, rules)
+    if change:
+        newest = max((fact for fact in facts if fact.type == network.UsageSummarised.type), key=lambda fact: fact.time)
+        yield from usage.usage_fall(change, newest, rules)
+        yield from usage.multi_sim(change, newest, rules)
 
 
 def _is_armed(features: Features, finding: Finding, parameters: Patterns) -> bool:

@@ -58,18 +58,16 @@ def usage_change(months: Mapping[str, Month], parameters: Patterns = DEFAULT) ->
     return UsageChange(judged, _usage([months[judged]]), baseline)
 
 
-def arm_again(features: Features, parameters: Patterns) -> None:
+def arm_again(features: Features, change: UsageChange, parameters: Patterns) -> None:
     """What usage shows to be over."""
-    change = usage_change(features.months, parameters)
-    if change and change.percent > parameters.recovered_percent:
+    if change.percent > parameters.recovered_percent:
         features.alerted.pop("usage_fall", None)
-    if change and _incoming_rise(change) < parameters.incoming_rise_points / 2:
+    if _incoming_rise(change) < parameters.incoming_rise_points / 2:
         features.alerted.pop("multi_sim", None)
 
 
-def usage_fall(features: Features, fact: Fact, parameters: Patterns) -> Iterator[Finding]:
-    change = usage_change(features.months, parameters)
-    if change is None or change.percent > 100 - parameters.fall_percent:
+def usage_fall(change: UsageChange, fact: Fact, parameters: Patterns) -> Iterator[Finding]:
+    if change.percent > 100 - parameters.fall_percent:
         return
     yield Finding.by(
         fact,
@@ -80,10 +78,9 @@ def usage_fall(features: Features, fact: Fact, parameters: Patterns) -> Iterator
     )
 
 
-def multi_sim(features: Features, fact: Fact, parameters: Patterns) -> Iterator[Finding]:
+def multi_sim(change: UsageChange, fact: Fact, parameters: Patterns) -> Iterator[Finding]:
     """They are still called here, and call from elsewhere: the incoming share jumps while the incoming seconds stay."""
-    change = usage_change(features.months, parameters)
-    if change is None or not change.baseline.incoming:
+    if not change.baseline.incoming:
         return
     kept = 100 * change.usage.incoming * change.baseline.days / (change.usage.days * change.baseline.incoming)
     share = change.usage.incoming_percent

@@ -12,12 +12,19 @@ from services.segmentation.tables import ALERTS, MOMENTS, RFM_HISTORY, STANDING_
 from shared.database import Transaction, among, insert_rows
 
 _NAMES = tuple(column.name for column in STANDINGS.c)
+_PLAIN = tuple(name for name in _NAMES if name not in {"value_terms", "bad_debt_points", "stale_feeds", "tier_reason"})
 _HISTORY_NAMES = tuple(column.name for column in STANDING_HISTORY.c)
 
 
 async def of(tx: Transaction, customer_ids: Collection[str]) -> dict[str, sa.Row[Any]]:
     rows = await tx.execute(sa.select(STANDINGS).where(among(tx, STANDINGS.c.customer_id, customer_ids)))
     return {row.customer_id: row for row in rows}
+
+
+async def before(tx: Transaction, customer_ids: Collection[str]) -> dict[str, sa.Row[Any]]:
+    """Without the documents, which no rule reads again."""
+    query = sa.select(*(STANDINGS.c[name] for name in _PLAIN)).where(among(tx, STANDINGS.c.customer_id, customer_ids))
+    return {row.customer_id: row for row in await tx.execute(query)}
 
 
 async def save(tx: Transaction, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -84,11 +91,12 @@ async def value_counts(tx: Transaction) -> Sequence[sa.Row[Any]]:
     return (await tx.execute(query.group_by(value).order_by(value.desc()))).all()
 
 
-async def counts(tx: Transaction, name: str) -> Sequence[sa.Row[Any]]:
-    """Customers and the sum of their value, by a column of the standing."""
+async def counts(tx: Transaction, name: str, *, here: bool = False) -> Sequence[sa.Row[Any]]:
+    """Customers and the sum of their value, by a column of the standing; `here`: without those who left."""
     column = STANDINGS.c[name]
     value = sa.cast(sa.func.sum(STANDINGS.c.value_minor), sa.BigInteger).label("value_minor")
-    return (await tx.execute(sa.select(column.label("name"), sa.func.count().label("customers"), value).group_by(column).order_by(column))).all()
+    query = sa.select(column.label("name"), sa.func.count().label("customers"), value).group_by(column).order_by(column)
+    return (await tx.execute(query.where(STANDINGS.c.left_on.is_(None)) if here else query)).all()
 
 
 async def list_worst(tx: Transaction, *, level: int, before: tuple[int, str] | None, limit: int) -> Sequence[sa.Row[Any]]:

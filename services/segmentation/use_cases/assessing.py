@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -74,7 +73,7 @@ async def assess_held(
         if one not in retold:
             alerts += patterns.watch_standing(features, stands, now=now, parameters=rules.parameters)
         standing, reached = _stand(features, debt, scored, last, rules, today, now, facts.get(one, ()))
-        row = asdict(standing) | {"stale_feeds": stale, "assessed_at": now}
+        row = standing.row() | {"stale_feeds": stale, "assessed_at": now}
         changed = [name for name in NEWS if last is None or row[name] != getattr(last, name)]
         row["published"] = (last.published if last else published.get(one, 0)) + bool(changed)
         rows[one] = row

@@ -14,6 +14,10 @@ from shared import clock
 from shared.database import Transaction
 
 
+async def is_due(connection: Transaction) -> bool:
+    return bool(await groups.changed(connection))
+
+
 async def carry_on(tx: Transaction) -> bool:
     """A bounded number of groups; whether there may be more.
 

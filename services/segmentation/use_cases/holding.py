@@ -45,17 +45,18 @@ class Held:
 async def hold(tx: Transaction, customer_ids: Collection[str], now: datetime) -> Held:
     """The customers, new ones among them, locked until the transaction ends."""
     features = await customers.hold(tx, customer_ids, now)
-    return Held(features, await scores.rfm_of(tx, features), await standings.of(tx, features))
+    return Held(features, await scores.rfm_of(tx, features), await standings.before(tx, features))
 
 
-async def settle(tx: Transaction, held: Held, *, rules: Rules, today: date, now: datetime) -> int:
-    """As of `today`; whose RFM came out otherwise than before, in number."""
+async def settle(tx: Transaction, held: Held, *, rules: Rules, today: date, now: datetime, scored_to: date | None = None) -> int:
+    """As of `today`, recency counted to `scored_to` or else to where the feeds have come; whose RFM came out otherwise, in number."""
+    scored_to = scored_to or rules.behaviour_until(today)
     for features in held.features.values():
         population = population_of(features, rules.parameters.rfm)
         if population != features.population:
             features.population = population
             held.to_score.add(features.customer_id)
-    scored = await score_held(tx, held.features, held.scores, held.to_score, in_force=rules.in_force, as_of=today, now=now)
+    scored = await score_held(tx, held.features, held.scores, held.to_score, in_force=rules.in_force, as_of=scored_to, now=now)
     assessed = await assess_held(tx, held.features, held.standings, scored, rules=rules, today=today, now=now, facts=held.facts, retold=held.retold)
     await groups.follow(tx, held.features, today, rules.parameters.patterns)
     await customers.save_features(tx, held.features.values(), now)

@@ -27,8 +27,9 @@ LABELLED = 20_000
 
 
 async def pyramid(tx: Transaction) -> Document:
+    """Of those who are here."""
     rules = await ruling.read(tx, clock.now())
-    found = {row.name: row for row in await standings.counts(tx, "tier") if row.name}
+    found = {row.name: row for row in await standings.counts(tx, "tier", here=True) if row.name}
     total, value = sum(row.customers for row in found.values()), sum(row.value_minor for row in found.values())
     points = dict(zip(TIERS[::-1], (None, *rules.learned.points(rules.parameters)), strict=True))
     return {
@@ -43,9 +44,9 @@ async def pyramid(tx: Transaction) -> Document:
             }
             for tier in TIERS
         ],
-        "by_category": await _counted(tx, "category"),
-        "by_grade": await _counted(tx, "grade"),
-        "by_star": await _counted(tx, "star"),
+        "by_category": await _counted(tx, "category", here=True),
+        "by_grade": await _counted(tx, "grade", here=True),
+        "by_star": await _counted(tx, "star", here=True),
     }
 
 
@@ -59,8 +60,8 @@ async def stages(tx: Transaction) -> Document:
     }
 
 
-async def _counted(tx: Transaction, name: str) -> dict[str, int]:
-    return {str(row.name): row.customers for row in await standings.counts(tx, name) if row.name is not None}
+async def _counted(tx: Transaction, name: str, *, here: bool = False) -> dict[str, int]:
+    return {str(row.name): row.customers for row in await standings.counts(tx, name, here=here) if row.name is not None}
 
 
 async def migration(tx: Transaction, of: str, since: date, until: date) -> Document:

@@ -73,13 +73,14 @@ async def carry_on(tx: Transaction, *, page: int = PAGE) -> bool:
 
 async def _ask_if_due(tx: Transaction, newest: sa.Row[Any] | None) -> bool:
     now = clock.now()
-    in_force = await ruling.in_force(tx, now)
-    if newest and newest.parameter_version != in_force.version:
-        await _ask(tx, newest, as_of=max(now.date(), date.fromisoformat(newest.as_of)), made_by="parameters")
+    rules = await ruling.read(tx, now)
+    as_of = rules.behaviour_until(now.date())
+    if newest and newest.parameter_version != rules.in_force.version:
+        await _ask(tx, newest, as_of=as_of, made_by="parameters")
         return True
     if (newest and newest.requested_at.date() >= now.date()) or not await customers.anyone(tx):
         return False
-    await _ask(tx, newest, as_of=now.date(), made_by="schedule")
+    await _ask(tx, newest, as_of=as_of, made_by="schedule")
     return True
 
 
@@ -157,7 +158,7 @@ async def _assess_page(tx: Transaction, recut: sa.Row[Any], page: int) -> bool:
         return False
     held = await hold(tx, customer_ids, now)
     held.to_score |= held.features.keys()
-    changed = await settle(tx, held, rules=await ruling.read(tx, now), today=as_of, now=now)
+    changed = await settle(tx, held, rules=await ruling.read(tx, now), today=as_of, now=now, scored_to=as_of)
     done = {"scored_to": customer_ids[-1], "customers": recut.customers + len(customer_ids), "changed": recut.changed + changed}
     await repository.update_recut(tx, recut.version, **done)
     return True
