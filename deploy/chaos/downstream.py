@@ -43,22 +43,31 @@ def _rfm(e: Evidence) -> Findings:
     for (customer_id, day), purchase in e.ledger.purchase_days.items():
         days[customer_id].append((day, purchase))
     expected = {customer_id: _summed(of_customer) for customer_id, of_customer in days.items() if any(purchase.payments for _, purchase in of_customer)}
-    found = {row["customer_id"]: {name: row[name] for name in ("last_day", "frequency", "monetary_minor")} for row in e.rows["segmentation"]["rfm"]}
+    found = {row["customer_id"]: {name: row[name] for name in ("paid_day", "frequency", "monetary_minor")} for row in e.rows["segmentation"]["rfm"]}
     return Findings(f"{len(found):,} customers scored", list(compare("purchases behind the score of", expected, found)))
 
 
 def _summed(days: list[tuple[str, Purchase]]) -> dict[str, Any]:
     bought_on = [day for day, purchase in days if purchase.payments]
-    return {"last_day": max(bought_on), "frequency": len(bought_on), "monetary_minor": sum(purchase.paid_minor for _, purchase in days)}
+    return {"paid_day": max(bought_on), "frequency": len(bought_on), "monetary_minor": sum(purchase.paid_minor for _, purchase in days)}
 
 
 def _scores_published(e: Evidence) -> Findings:
-    """Every change of a score has a number, +1 per customer: none may be missing."""
+    return _all_published(e, "rfm", "segmentation.rfm_")
+
+
+def _standings_published(e: Evidence) -> Findings:
+    return _all_published(e, "standings", "segmentation.standing_")
+
+
+def _all_published(e: Evidence, table: str, type_prefix: str) -> Findings:
+    """Every change has a number, +1 per customer: none may be missing."""
     numbers: dict[str, set[int]] = defaultdict(set)
     for event in documents(e.records[topics.SEGMENTS]):
-        numbers[event["subject"].removeprefix("customer:")].add(event["sequence"])
-    expected = {row["customer_id"]: set(range(1, row["published"] + 1)) for row in e.rows["segmentation"]["rfm"] if row["published"]}
-    return Findings(f"{sum(map(len, numbers.values())):,} changes", list(compare("changes of score of", expected, dict(numbers))))
+        if event["type"].startswith(type_prefix):
+            numbers[event["subject"].removeprefix("customer:")].add(event["sequence"])
+    expected = {row["customer_id"]: set(range(1, row["published"] + 1)) for row in e.rows["segmentation"][table] if row["published"]}
+    return Findings(f"{sum(map(len, numbers.values())):,} changes", list(compare(f"changes of {table} of", expected, dict(numbers))))
 
 
 def _warnings(e: Evidence) -> Findings:
@@ -76,7 +85,8 @@ def _warnings(e: Evidence) -> Findings:
 
 def _decisions(e: Evidence) -> Findings:
     rows, waiting = e.rows["retention"]["decisions"], e.rows["retention"]["waiting_alerts"]
-    raised = {row["alert_id"]: row["customer_id"] for row in e.rows["segmentation"]["alerts"]}
+    triggers = {kind for campaign in e.rows["retention"]["campaigns"] for kind in campaign["offers"]}
+    raised = {row["alert_id"]: row["customer_id"] for row in e.rows["segmentation"]["alerts"] if row["kind"] in triggers}
     breaches = [
         *(f"not decided: {row['alert_id']} still waits" for row in waiting),
         *repeated("decision on", ((row["campaign_id"], row["alert_id"]) for row in rows)),
@@ -155,6 +165,7 @@ DOWNSTREAM: tuple[tuple[str, Callable[[Evidence], Findings]], ...] = (
     ("purchase days = payments sent", _purchase_days),
     ("what was scored = payments sent", _rfm),
     ("every change of a score is published", _scores_published),
+    ("every change of a standing is published", _standings_published),
     ("who asked to leave is warned about once", _warnings),
     ("each warning is decided once", _decisions),
     ("one task for each contact, none above the cap", _tasks),

@@ -44,11 +44,11 @@ REST_SECONDS = 3.0
 # Rows that no auditor looks at, or that change for ever.
 _TABLES: Mapping[str, tuple[str, ...]] = {
     "customer": ("customers", "data_keys", "facts", "rollups", "intake", "dead_letters", "outbox", "watermarks"),
-    "segmentation": ("features", "purchase_days", "rfm", "alerts", "dead_letters", "outbox", "watermarks"),
+    "segmentation": ("features", "purchase_days", "rfm", "standings", "alerts", "dead_letters", "outbox", "watermarks"),
     "retention": ("contactables", "decisions", "tasks", "waiting_alerts", "campaigns", "dead_letters", "outbox", "watermarks"),
     "gateway": ("views", "alerts", "tasks", "dead_letters", "outbox", "watermarks"),
 }
-_JSON = frozenset({"profile", "measures", "data", "headers", "gaps", "behaviour", "timeline"})
+_JSON = frozenset({"profile", "measures", "data", "headers", "gaps", "behaviour", "timeline", "offers"})
 
 Row = Mapping[str, Any]
 
