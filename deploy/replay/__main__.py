@@ -28,7 +28,7 @@ console = Console(highlight=False, soft_wrap=True)
 def main() -> int:
     options = _options()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    table, data_dir = Table(options.data, limit=options.limit), options.data_dir or Path(f"data/replay-{options.source}")
+    table, data_dir = Table(options.data, limit=options.limit, every=options.every), options.data_dir or Path(f"data/replay-{options.source}")
     try:
         table.require(SOURCES[options.source].COLUMNS)
         _begin_anew(data_dir)
@@ -47,9 +47,13 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True, help="the data set's file, packed or not")
     parser.add_argument("--source", choices=sorted(SOURCES), required=True, help="which data set it is")
     parser.add_argument("--limit", type=int, help="only the first so many rows")
+    parser.add_argument("--every", type=int, default=1, help="only one customer in so many, with all their rows; not with --verify")
     parser.add_argument("--data-dir", type=Path, help="begun anew (data/replay-SOURCE)")
     parser.add_argument("--verify", action="store_true", help="prove every stored row against the file; needs the development packages")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.verify and options.every != 1:
+        parser.error("--verify holds all rows against the file: not with --every")
+    return options
 
 
 def _begin_anew(data_dir: Path) -> None:

@@ -183,7 +183,7 @@ class LearnRequest(BaseModel):
 
 class ParameterDraft(BaseModel):
     changes: dict[str, Any] = Field(description="A merge patch (RFC 7396) over the set it is based on; `GET /v1/parameters/schema` has what can be set")
-    based_on: int | None = Field(default=None, description="A version; nothing: the one in force")
+    based_on: int | None = Field(default=None, description="A version; nothing: the newest that is approved")
     note: str = Field(description="Why")
 
 
@@ -193,6 +193,11 @@ class PreviewRequest(BaseModel):
 
 class Approval(BaseModel):
     effective_from: AwareDatetime | None = Field(default=None, description="Nothing: now")
+
+
+class RollBack(BaseModel):
+    reason: str
+    version: int | None = Field(default=None, description="What is to be taken back; nothing: the set in force")
 
 
 class MergeRequest(BaseModel):

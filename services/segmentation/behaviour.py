@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from services.segmentation.features import Features
-from services.segmentation.features.months import DATA_KB, IN_SECONDS, OUT_SECONDS, back, covered, spent_minor, total
+from services.segmentation.features.months import DATA_KB, IN_SECONDS, OUT_SECONDS, back, covered, revenue_minor, total
 
 MONTHS = 3
 LEAST_DAYS = 14
@@ -29,5 +29,5 @@ def behaviour_of(features: Features, today: date) -> dict[str, float] | None:
         "data_mb": total(months, *DATA_KB) / 1000 * per_month,
         "sms": total(months, "sms_out") * per_month,
         "roaming_days": total(months, "roaming_days") * per_month,
-        "spend_minor": max(0, spent_minor(months)) * per_month,
+        "spend_minor": max(0, revenue_minor(months)) * per_month,
     }

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from datetime import date
 from typing import NamedTuple
 
-from services.segmentation.features import Features, active
+from services.segmentation.features import Features, active, holdings
 from services.segmentation.features.months import OUT_SECONDS, PAID, back, covered, trend_percent
 from services.segmentation.parameters import Lifecycle
+from services.segmentation.seen import Seen
 from services.segmentation.words import Stage
 
 COVERED_DAYS = 45
@@ -24,7 +25,8 @@ class Situation(NamedTuple):
     has_live: bool
     ever_left: bool
     tenure_days: int
-    returned: bool
+    came_back: bool
+    """Under another id, or under this one after a time without a subscription."""
     percent: float | None
     """Of the three months before, by money or, where nobody pays, by outgoing seconds; None: too little to tell."""
     silent_days: int | None
@@ -37,15 +39,15 @@ class Transition(NamedTuple):
     reason: str
 
 
-def situation_of(features: Features, today: date, behaviour_until: date) -> Situation:
+def situation_of(features: Features, seen: Seen) -> Situation:
     joined = features.joined_on
     return Situation(
         has_live=bool(features.live),
         ever_left=any(one["terminated_on"] for one in features.subscriptions),
-        tenure_days=max(0, (today - joined).days) if joined else 0,
-        returned=features.returned,
-        percent=_percent(features, behaviour_until),
-        silent_days=active.silent_days(features.active, behaviour_until),
+        tenure_days=max(0, (seen.today - joined).days) if joined else 0,
+        came_back=features.returned or holdings.came_back(features.subscriptions),
+        percent=_percent(features, seen.behaviour),
+        silent_days=active.silent_days(features.active, seen.usage),
     )
 
 
@@ -71,12 +73,16 @@ def _left(situation: Situation, _: Lifecycle) -> bool:
     return not situation.has_live and situation.ever_left
 
 
+def _holds_nothing(situation: Situation, _: Lifecycle) -> bool:
+    return not situation.has_live and not situation.ever_left
+
+
 def _activated(situation: Situation, _: Lifecycle) -> bool:
     return situation.has_live
 
 
 def _came_back(situation: Situation, _: Lifecycle) -> bool:
-    return situation.has_live and situation.returned
+    return situation.has_live and situation.came_back
 
 
 def _settled_back(situation: Situation, parameters: Lifecycle) -> bool:
@@ -109,7 +115,8 @@ _CUSTOMERS: frozenset[Stage] = frozenset({"onboarding", "growth", "mature", "dec
 
 TRANSITIONS: tuple[Transition, ...] = (
     Transition(_CUSTOMERS | {"prospect"}, "churned", _left, "the last subscription ended"),
-    Transition(frozenset({"prospect"}), "won_back", _came_back, "came back under another id"),
+    Transition(_CUSTOMERS | {"churned"}, "prospect", _holds_nothing, "all that was held turned out to be somebody else's"),
+    Transition(frozenset({"prospect"}), "won_back", _came_back, "came back"),
     Transition(frozenset({"prospect"}), "onboarding", _activated, "the first subscription was activated"),
     Transition(frozenset({"churned"}), "won_back", _activated, "came back"),
     Transition(frozenset({"growth", "mature"}), "decline", _falls, "pays or uses much less than before, or is silent"),

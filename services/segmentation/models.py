@@ -77,7 +77,7 @@ class Learned:
     def future_value_minor(self, features: Features, purchases: Purchases | None, today: date, parameters: Value) -> int:
         """The margin expected within the horizon, discounted: by purchases of who pays as they go, by the months that a contract is
         expected to last of who has one. Where nothing was learned, what the last three months brought goes on. 0 of who left."""
-        if not features.live:
+        if features.left_on or not (features.live or purchases):
             return 0
         if features.payment_type == "postpaid":
             return self._contract_minor(features, today, parameters)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import UTC, date, timedelta
 from typing import Any, NamedTuple
 
 from services.segmentation.affinity import Rule
 from services.segmentation.features import Features, holdings
 from services.segmentation.features.months import back, percent_of, total, trend_percent
 from services.segmentation.parameters import Moments
+from services.segmentation.seen import Seen
 from services.segmentation.value import Worth
 from services.segmentation.words import Stage, StatusGroup
 from shared.contracts import care, orders
@@ -39,28 +40,28 @@ class Changes(NamedTuple):
     suggestions: Sequence[Rule]
 
 
-def moments_of(features: Features, changes: Changes, facts: Sequence[Fact], today: date, behaviour_until: date, parameters: Moments) -> list[Reached]:
+def moments_of(features: Features, changes: Changes, facts: Sequence[Fact], seen: Seen, parameters: Moments) -> list[Reached]:
     """What is reached now and was not within the cool-down, noted in `features.moments`."""
     found = []
-    for reached in _candidates(features, changes, facts, today, behaviour_until, parameters):
+    for reached in _candidates(features, changes, facts, seen, parameters):
         last = features.moments.get(reached.moment)
-        if last is None or date.fromisoformat(last) + timedelta(days=parameters.cool_down_days) <= today:
-            features.moments[reached.moment] = today.isoformat()
+        if last is None or date.fromisoformat(last) + timedelta(days=parameters.cool_down_days) <= seen.today:
+            features.moments[reached.moment] = seen.today.isoformat()
             found.append(reached)
     return found
 
 
-def _candidates(features: Features, changes: Changes, facts: Sequence[Fact], today: date, behaviour_until: date, parameters: Moments) -> Iterator[Reached]:
-    yield from _by_facts(changes, facts, today)
-    yield from _by_stage(features, changes, today, parameters)
+def _candidates(features: Features, changes: Changes, facts: Sequence[Fact], seen: Seen, parameters: Moments) -> Iterator[Reached]:
+    yield from _by_facts(changes, facts, seen.today)
+    yield from _by_stage(features, changes, seen.today, parameters)
     if features.live:
-        yield from _by_money(features, changes, behaviour_until, parameters)
-        yield from _renewal(features, today, parameters)
+        yield from _by_money(features, changes, seen.behaviour, parameters)
+        yield from _renewal(features, seen.today, parameters)
 
 
 def _by_facts(changes: Changes, facts: Sequence[Fact], today: date) -> Iterator[Reached]:
     for fact in facts:
-        if fact.time.date() < today - LONGEST_FACT_AGE:
+        if fact.time.astimezone(UTC).date() < today - LONGEST_FACT_AGE:
             continue
         if fact.type == care.InquiryMade.type and fact.data["kind"] in {"tariff", "coverage"}:
             yield Reached("purchase_intent", f"Asked about {fact.data['kind']}", {"event": fact.id, "channel": fact.data["channel"]})
@@ -81,8 +82,9 @@ def _by_stage(features: Features, changes: Changes, today: date, parameters: Mom
     if changes.dunning_level >= parameters.bad_debt_level > changes.dunning_before:
         yield Reached("bad_debt", f"Dunning level {changes.dunning_level}", {"dunning_level": changes.dunning_level})
     ended, left = holdings.last_ended(features.subscriptions), features.left_on
-    if ended and left and ended["reason"] not in holdings.INVOLUNTARY and (today - left).days >= parameters.win_back_after_days:
-        yield Reached("win_back", f"Left {(today - left).days} days ago", {"left_on": left.isoformat(), "reason": ended["reason"]})
+    away = (today - left).days if left else -1
+    if ended and left and ended["reason"] not in holdings.INVOLUNTARY and parameters.win_back_after_days <= away <= parameters.win_back_until_days:
+        yield Reached("win_back", f"Left {away} days ago", {"left_on": left.isoformat(), "reason": ended["reason"]})
 
 
 def _by_money(features: Features, changes: Changes, today: date, parameters: Moments) -> Iterator[Reached]:
@@ -110,11 +112,11 @@ def _bill_shock(months: Mapping[str, Mapping[str, int]], today: date, parameters
 
 
 def _renewal(features: Features, today: date, parameters: Moments) -> Iterator[Reached]:
-    for one in features.live:
-        days = (date.fromisoformat(one["contract_ends"]) - today).days if one["contract_ends"] else -1
-        if 0 <= days <= parameters.renewal_days:
-            evidence = {"subscription_id": one["subscription_id"], "contract_ends": one["contract_ends"]}
-            yield Reached("contract_renewal", f"The contract of {one['subscription_id']} ends in {days} days", evidence)
+    to_come = ((one["contract_ends"], one["subscription_id"]) for one in features.live if (one["contract_ends"] or "") >= today.isoformat())
+    ends = min(to_come, default=None)
+    if ends and (days := (date.fromisoformat(ends[0]) - today).days) <= parameters.renewal_days:
+        evidence = {"subscription_id": ends[1], "contract_ends": ends[0]}
+        yield Reached("contract_renewal", f"The contract of {ends[1]} ends in {days} days", evidence)
 
 
 def _text(day: date | None) -> str | None:

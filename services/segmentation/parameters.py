@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Annotated, ClassVar, Literal, NamedTuple, Self
+from typing import Annotated, ClassVar, Literal, NamedTuple, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from services.segmentation.features import active
 from services.segmentation.words import DEFAULT_SEGMENTS, Measure, Segment, Tier
+from shared.contracts.segmentation import AlertKind
 
 Days = Annotated[int, Field(ge=0, le=3650)]
 Percent = Annotated[int, Field(ge=0, le=100)]
@@ -34,9 +35,10 @@ class Condition(Section):
     at_least: int | None = None
     at_most: int | None = None
 
-    def holds(self, measures: Mapping[Measure, int]) -> bool:
-        value = measures[self.measure]
-        return (self.at_least is None or value >= self.at_least) and (self.at_most is None or value <= self.at_most)
+    def holds(self, measures: Mapping[Measure, int], hysteresis_percent: int = 0) -> bool:
+        """`hysteresis_percent`: how far below the least it still does."""
+        value, least, most = measures[self.measure], self.at_least, self.at_most
+        return (least is None or value >= least - abs(least) * hysteresis_percent / 100) and (most is None or value <= most)
 
     def __str__(self) -> str:
         bounds = ((">=", self.at_least), ("<=", self.at_most))
@@ -127,11 +129,18 @@ class Patterns(Section):
     peer_days: Days = Field(default=30, description="Somebody of the household or a small CUG left within so many days")
     peer_most_members: int = Field(default=8, ge=2, le=500)
 
+    @model_validator(mode="after")
+    def _arms_again_below_what_it_raises(self) -> Self:
+        for armed, raised in (("group_rearm_percent", "group_share_percent"), ("forwardings", "urgent_forwardings"), ("fall_percent", "urgent_fall_percent")):
+            if getattr(self, armed) > getattr(self, raised):
+                raise ValueError(f"{armed} has to be at most {raised}")
+        return self
+
 
 class Value(Section):
     """The value function: terms in minor units of money per year, each times its weight."""
 
-    margin_percent: Percent = Field(default=40, description="Of what was paid")
+    margin_percent: Percent = Field(default=40, description="Of the revenue: billed and topped up, or paid where there are no bills")
     care_call_minor: Minor = 300
     agent_contact_minor: Minor = 800
     complaint_minor: Minor = 3_000
@@ -207,6 +216,9 @@ class Tiers(Section):
         for name in ("shares_percent", "thresholds_minor", "grades_minor"):
             if list(getattr(self, name)) != sorted(getattr(self, name)):
                 raise ValueError(f"{name} have to rise")
+        for name in ("monthly_spend_minor", "tenure_days"):
+            if [getattr(rule, name) for rule in self.stars] != sorted(getattr(rule, name) for rule in self.stars):
+                raise ValueError(f"{name} of the stars has to rise")
         if not 0 < self.shares_percent[0] <= self.shares_percent[2] < 100:
             raise ValueError("shares_percent have to lie between 0 and 100")
         return self
@@ -221,6 +233,12 @@ class Lifecycle(Section):
     recovered_percent: Percent = Field(default=10, description="Decline is over when less than this is missing")
     silent_days: Days = Field(default=45, description="No chargeable event for so long is decline")
 
+    @model_validator(mode="after")
+    def _recovers_from_a_fall(self) -> Self:
+        if self.recovered_percent > self.falling_percent:
+            raise ValueError("recovered_percent has to be at most falling_percent: who falls is not recovered")
+        return self
+
 
 class Moments(Section):
     cool_down_days: Days = 60
@@ -230,6 +248,7 @@ class Moments(Section):
     bill_shock_percent: int = Field(default=50, ge=1, le=1000, description="A month's bill above the mean of three")
     renewal_days: Days = 60
     win_back_after_days: Days = 30
+    win_back_until_days: Days = 365
     bad_debt_level: int = Field(default=2, ge=1, le=4)
 
 
@@ -245,6 +264,12 @@ class Arrears(Section):
     points_limit_used: int = Field(default=10, ge=0, le=1000, description="More than four fifths of the credit limit is owed")
     even_points: int = Field(default=60, ge=1, le=1000, description="Points at which the risk is one half")
     scale_points: int = Field(default=15, ge=1, le=1000, description="So many more multiply the odds by e")
+
+    @model_validator(mode="after")
+    def _is_in_order(self) -> Self:
+        if list(self.dunning_days) != sorted(self.dunning_days):
+            raise ValueError("dunning_days have to rise")
+        return self
 
 
 class Fraud(Section):
@@ -322,6 +347,13 @@ class Risk(Section):
         "none": 0.01, "usage_fall": 0.12, "forwarding_off_net": 0.20, "port_out_inquiry": 0.45, "multi_sim": 0.15, "complaint_overdue": 0.08,
         "contract_ending": 0.06, "rfm_migration": 0.08, "group_churn": 0.30, "peer_churn": 0.10, "silent": 0.15, "arrears": 0.10,
     }  # fmt: skip
+
+    @model_validator(mode="after")
+    def _knows_every_warning(self) -> Self:
+        missing = {"none", *get_args(AlertKind)} - {"fraud"} - self.prior.keys()
+        if missing:
+            raise ValueError(f"prior has nothing for {', '.join(sorted(missing))}")
+        return self
 
 
 class Parameters(Section):

@@ -6,7 +6,7 @@ comes out otherwise is what the draft does, and not what time did since they wer
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -18,6 +18,7 @@ from services.segmentation.models import Learned
 from services.segmentation.parameters import Parameters, ParameterSet, Risk
 from services.segmentation.patterns.standing import Stands
 from services.segmentation.rfm import Cut, CutPoints, Purchases, Snapshot
+from services.segmentation.seen import Seen
 from services.segmentation.standing import NEWS, Before, Standing, assess, debt_of, measures_of
 from services.segmentation.words import TIERS, Category, Measure, Segment, Tier
 
@@ -29,8 +30,8 @@ NOTHING = "none"
 
 # What only facts to come, or what is learned next, are judged by: nobody here changes by it.
 LATER = (
-    "patterns.longest_fact_age_days", "patterns.usage_", "patterns.baseline_", "patterns.fall_", "patterns.urgent_", "patterns.recovered_", "patterns.forwardings",
-    "patterns.incoming_", "patterns.group_", "patterns.peer_", "moments.", "fraud.", "clusters.", "churn.",
+    "patterns.longest_fact_age_days", "patterns.usage_", "patterns.baseline_", "patterns.fall_", "patterns.urgent_", "patterns.recovered_",
+    "patterns.forwardings", "patterns.incoming_", "patterns.group_", "patterns.peer_", "moments.", "fraud.", "clusters.", "churn.",
 )  # fmt: skip
 AT_ONCE = ("moments.bad_debt_level",)
 
@@ -84,8 +85,7 @@ class Side(NamedTuple):
 
 class AsOf(NamedTuple):
     now: datetime
-    today: date
-    behaviour_until: date
+    seen: Seen
 
 
 class Looked(NamedTuple):
@@ -100,33 +100,39 @@ class Looked(NamedTuple):
     """A good segment they were in shortly before a bad one, and until when."""
 
 
+class Placing(NamedTuple):
+    """What a tier is made from beside the value and the points, and the category from the tier."""
+
+    tier_before: str | None
+    measures: Mapping[Measure, int]
+    categories: Mapping[Tier, Category]
+
+
 @dataclass(slots=True)
 class Judged:
     """One customer by one set."""
 
     words: dict[str, str]
     value_minor: int
-    before: Before
-    measures: Mapping[Measure, int]
-    categories: Mapping[Tier, Category]
-    """What the category would be in each tier."""
-    is_customer: bool
-    """No prospect: has a tier."""
-    is_live: bool
+    is_counted: bool
+    """Among those whose values are cut: a customer who is here, and no prospect."""
+    placing: Placing | None = None
 
     def place(self, points: Sequence[int], parameters: Parameters) -> None:
         """In the pyramid anew, by other points."""
-        if self.is_customer:
-            placed = tiers.tier_of(self.value_minor, points=points, before=self.before.tier, measures=self.measures, parameters=parameters.tiers)
-            self.words |= {"tier": placed.tier, "category": self.categories[placed.tier]}
+        if self.placing is None:
+            return
+        before, measures, categories = self.placing
+        tier = tiers.tier_of(self.value_minor, points=points, before=before, measures=measures, parameters=parameters.tiers).tier
+        self.words |= {"category": categories[tier]} | ({} if self.words["tier"] == NOTHING else {"tier": tier})
 
 
-def judge(looked: Looked, side: Side, at: AsOf) -> Judged:
-    """As a re-cut would, without a trace: `looked.features` stay as they are."""
+def judge(looked: Looked, side: Side, at: AsOf, *, to_place: bool) -> Judged:
+    """As a re-cut would, without a trace: `looked.features` stay as they are. `to_place`: in the pyramid anew, afterwards."""
     features, parameters = replace(looked.features, alerted=dict(looked.features.alerted)), side.parameters
-    debt = debt_of(features, at.behaviour_until, side.in_force)
+    debt = debt_of(features, at.seen, side.in_force)
     segment_before, was_on = looked.fallen_from or (None, None)
-    stands = Stands(at.today, at.behaviour_until, debt.position, debt.dunning_level, looked.segment, segment_before, was_on)
+    stands = Stands(at.seen, debt.position, debt.dunning_level, looked.segment, segment_before, was_on)
     patterns.watch_standing(features, stands, now=at.now, parameters=parameters)
     standing, _ = assess(
         features,
@@ -134,43 +140,50 @@ def judge(looked: Looked, side: Side, at: AsOf) -> Judged:
         debt=debt,
         open_alerts=patterns.open_kinds(features, now=at.now, parameters=parameters.patterns),
         before=looked.before,
-        today=at.today,
-        behaviour_until=at.behaviour_until,
+        seen=at.seen,
         in_force=side.in_force,
         learned=side.learned,
     )
-    return _judged(features, looked, standing, side, at)
-
-
-def _judged(features: Features, looked: Looked, standing: Standing, side: Side, at: AsOf) -> Judged:
     found = {"segment": looked.segment} | {name: getattr(standing, name) for name in NEWS}
     return Judged(
         words={kind: NOTHING if word is None else str(word) for kind, word in found.items()},
         value_minor=standing.value_minor,
-        before=looked.before,
-        measures=measures_of(features, looked.purchases, at.behaviour_until),
-        categories={
-            tier: tiers.category_of(features, value_minor=standing.value_minor, tier=tier, today=at.behaviour_until, parameters=side.parameters.tiers)
-            for tier in TIERS
-        },
-        is_customer=standing.tier is not None,
-        is_live=standing.left_on is None,
+        is_counted=standing.tier is not None and standing.left_on is None,
+        placing=_placing(looked, standing, parameters, at) if to_place else None,
     )
 
 
+def _placing(looked: Looked, standing: Standing, parameters: Parameters, at: AsOf) -> Placing:
+    features, value_minor, today = looked.features, standing.value_minor, at.seen.behaviour
+    categories = {tier: tiers.category_of(features, value_minor=value_minor, tier=tier, today=today, parameters=parameters.tiers) for tier in TIERS}
+    return Placing(looked.before.tier, measures_of(features, looked.purchases, today), categories)
+
+
 def moves_values(before: Parameters, after: Parameters) -> bool:
+    """Whether customers have other values by it."""
+    return (before.value, before.arrears) != (after.value, after.arrears)
+
+
+def moves_pyramid(before: Parameters, after: Parameters) -> bool:
     """Whether other values, or other shares of the customers, make a tier."""
-    if after.tiers.method != "shares":
-        return False
-    return (before.value, before.arrears, before.tiers.shares_percent) != (after.value, after.arrears, after.tiers.shares_percent)
+    return after.tiers.method == "shares" and (before.tiers.shares_percent != after.tiers.shares_percent or moves_values(before, after))
+
+
+def moves_populations(before: Parameters, after: Parameters) -> bool:
+    return before.rfm.populations != after.rfm.populations
 
 
 def place_by_shares(judged: Sequence[Judged], parameters: Parameters) -> None:
     """Cut the pyramid anew among these customers, and place them in it."""
-    points = points_of_shares(Counter(one.value_minor for one in judged if one.is_customer and one.is_live), parameters.tiers.shares_percent)
+    points = points_of_shares(values_of(judged), parameters.tiers.shares_percent)
     if points and parameters.tiers.method == "shares":
         for one in judged:
             one.place(points, parameters)
+
+
+def values_of(judged: Iterable[Judged]) -> Counter[int]:
+    """How many have which value, of those among whom the pyramid is cut."""
+    return Counter(one.value_minor for one in judged if one.is_counted)
 
 
 def points_of_shares(customers_of: Mapping[int, int], shares_percent: Sequence[float]) -> tuple[int, ...] | None:
@@ -192,18 +205,16 @@ def _least_of_share(rows: Sequence[tuple[int, int]], wanted: float) -> int:
 
 def cut_of(purchases: Sequence[Purchases], as_of: date) -> CutPoints:
     """The points of one population, found among these alone."""
-    return CutPoints(
-        r=_points((as_of - one.last_day).days for one in purchases)[::1],
-        f=_points(-one.frequency for one in purchases),
-        m=_points(-one.monetary_minor for one in purchases),
+    days, frequencies, sums = (
+        Counter(values) for values in zip(*((one.recency_days(as_of), one.frequency, one.monetary_minor) for one in purchases), strict=True)
     )
+    return CutPoints(r=_points(days, sorted(days, reverse=True)), f=_points(frequencies, sorted(frequencies)), m=_points(sums, sorted(sums)))
 
 
-def _points(badness: Iterable[int]) -> tuple[int, ...]:
-    counted = Counter(badness)
-    cut = Cut(sum(counted.values()))
-    for value in sorted(counted, reverse=True):
-        cut.add(value, counted[value])
+def _points(customers_of: Mapping[int, int], worst_first: Sequence[int]) -> tuple[int, ...]:
+    cut = Cut(sum(customers_of.values()))
+    for value in worst_first:
+        cut.add(value, customers_of[value])
     return cut.points
 
 
@@ -219,7 +230,7 @@ def rates_by(learned: Learned, parameters: Risk) -> Learned:
 class Effect:
     """How many customers change what, and how the value of them all does."""
 
-    matrix: dict[str, Counter[tuple[str, str]]] = field(default_factory=lambda: defaultdict(Counter))
+    matrix: dict[str, Counter[tuple[str, str]]] = field(default_factory=lambda: {kind: Counter() for kind in KINDS})
     customers: int = 0
     changed: int = 0
     value_before_minor: int = 0

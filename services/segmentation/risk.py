@@ -36,6 +36,5 @@ def rates(observed: Mapping[str, Observed], parameters: Risk) -> dict[str, dict[
 
 def churn_risk(open_kinds: Iterable[str], learned: Mapping[str, Mapping[str, Any]]) -> ChurnRisk:
     """That of the strongest warning. Arrears lead to an end that is ours, not theirs, but it is an end."""
-    known = {kind: float(learned[kind]["probability"]) for kind in (*open_kinds, NONE) if kind in learned}
-    cause = max(known, key=lambda kind: (known[kind], kind), default=NONE)
-    return ChurnRisk(known.get(cause, 0.0), cause)
+    cause = max((kind for kind in open_kinds if kind in learned), key=lambda kind: (learned[kind]["probability"], kind), default=NONE)
+    return ChurnRisk(float(learned[cause]["probability"]) if cause in learned else 0.0, cause)

@@ -13,10 +13,11 @@ from typing import Any, NamedTuple
 from services.segmentation import arrears, lifecycle, risk, tiers, value
 from services.segmentation.features import Features, account
 from services.segmentation.features.account import Position
-from services.segmentation.features.months import COMPLAINTS, back, spent_minor, total
+from services.segmentation.features.months import COMPLAINTS, MONTHS_OF_YEAR, back, revenue_minor, revenue_months, total
 from services.segmentation.models import Learned
 from services.segmentation.parameters import ParameterSet
 from services.segmentation.rfm import Purchases
+from services.segmentation.seen import Seen
 from services.segmentation.value import Worth
 from services.segmentation.words import Category, Grade, Measure, Stage, StatusGroup, Tier
 
@@ -82,10 +83,11 @@ class Debt(NamedTuple):
     dunning_level: int
 
 
-def debt_of(features: Features, today: date, in_force: ParameterSet) -> Debt:
+def debt_of(features: Features, seen: Seen, in_force: ParameterSet) -> Debt:
+    """Where payments are not told of, nothing is known to be owed."""
     rules = in_force.parameters.arrears
-    position = account.position(features.account, today)
-    risk_of_loss = arrears.bad_debt(features.account, features.months, position, today, rules)
+    position = account.position(features.account, seen.payments) if seen.payments else account.NOTHING_OWED
+    risk_of_loss = arrears.bad_debt(features.account, features.months, position, seen.behaviour, rules)
     return Debt(position, risk_of_loss, arrears.dunning_level(position, rules))
 
 
@@ -96,36 +98,35 @@ def assess(
     debt: Debt,
     open_alerts: list[str],
     before: Before,
-    today: date,
-    behaviour_until: date,
+    seen: Seen,
     in_force: ParameterSet,
     learned: Learned,
 ) -> tuple[Standing, Worth]:
-    """`open_alerts`: the kinds open after what was found today. Months and silence are seen as of `behaviour_until`."""
-    parameters = in_force.parameters
+    """`open_alerts`: the kinds open after what was found today."""
+    parameters, behaviour_until = in_force.parameters, seen.behaviour
     future = learned.future_value_minor(features, purchases, behaviour_until, parameters.value)
     worth = value.worth(
         features, today=behaviour_until, position=debt.position, bad_debt_risk=debt.risk.risk, future_value_minor=future, parameters=parameters.value
     )
     measures = measures_of(features, purchases, behaviour_until)
-    stage, reason = lifecycle.next_stage(before.lifecycle, lifecycle.situation_of(features, today, behaviour_until), parameters.lifecycle)
-    ever = stage != "prospect"
+    stage, reason = lifecycle.next_stage(before.lifecycle, lifecycle.situation_of(features, seen), parameters.lifecycle)
+    is_customer = stage != "prospect" or purchases is not None
     placed = tiers.tier_of(worth.value_minor, points=learned.points(parameters), before=before.tier, measures=measures, parameters=parameters.tiers)
     group = status_group(features, open_alerts)
     churn = risk.churn_risk([kind for kind in open_alerts if kind not in FRAUD_IS_NO_CHURN], learned.rates(parameters))
     standing = Standing(
         customer_id=features.customer_id,
-        as_of=today.isoformat(),
+        as_of=seen.today.isoformat(),
         value_minor=worth.value_minor,
         value_terms=[term._asdict() for term in worth.terms],
         future_value_minor=future,
-        tier=placed.tier if ever else None,
-        tier_reason=placed.reason if ever else "",
+        tier=placed.tier if is_customer else None,
+        tier_reason=placed.reason if is_customer else "",
         grade=tiers.grade_of(features, before=before.grade, measures=measures, parameters=parameters.tiers),
         star=tiers.star_of(before=before.star, measures=measures, parameters=parameters.tiers),
         category=tiers.category_of(features, value_minor=worth.value_minor, tier=placed.tier, today=behaviour_until, parameters=parameters.tiers),
         lifecycle=stage,
-        lifecycle_since=today.isoformat() if stage != before.lifecycle else before.lifecycle_since,
+        lifecycle_since=seen.today.isoformat() if stage != before.lifecycle else before.lifecycle_since,
         lifecycle_reason=reason or before.lifecycle_reason,
         status_group=group,
         churn_probability=churn.probability if group != "off_net" else 0.0,
@@ -158,8 +159,8 @@ def measures_of(features: Features, purchases: Purchases | None, today: date) ->
         "recency_days": purchases.recency_days(today) if purchases else 10**6,
         "frequency": purchases.frequency if purchases else 0,
         "monetary_minor": purchases.monetary_minor if purchases else 0,
-        "yearly_spend_minor": spent_minor(year),
-        "monthly_spend_minor": spent_minor(back(features.months, today, 1, 3)) // 3,
+        "yearly_spend_minor": revenue_minor(revenue_months(features.months, today, MONTHS_OF_YEAR)),
+        "monthly_spend_minor": revenue_minor(revenue_months(features.months, today, 3)) // 3,
         "tenure_days": max(0, (today - joined).days) if joined else 0,
         "written_off_minor": total(back(features.months, today, 0, 12), "written_off_minor"),
         "is_organisation": int(holding.get("kind") == "organisation"),

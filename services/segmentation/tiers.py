@@ -11,8 +11,8 @@ from datetime import date
 from typing import NamedTuple
 
 from services.segmentation.features import Features
-from services.segmentation.features.months import OUT_SECONDS, PAID, trend_percent
-from services.segmentation.parameters import Tiers
+from services.segmentation.features.months import OUT_SECONDS, PAID, back, total, trend_percent
+from services.segmentation.parameters import Tiers, Vote
 from services.segmentation.words import GRADES, TIERS, Category, Grade, Measure, Tier
 
 LOWEST_FIRST: tuple[Tier, ...] = TIERS[::-1]
@@ -28,7 +28,7 @@ def tier_of(value_minor: int, *, points: Sequence[int], before: str | None, meas
     reached = _level(value_minor, points, LOWEST_FIRST.index(before) if before in LOWEST_FIRST else None, parameters.hysteresis_percent)
     plain = sum(value_minor >= point for point in points)
     placed = Placed(LOWEST_FIRST[reached], _why(value_minor, points, plain, reached))
-    return _voted(placed, measures, parameters)
+    return _voted(placed, before, measures, parameters)
 
 
 def _why(value_minor: int, points: Sequence[int], plain: int, reached: int) -> str:
@@ -39,8 +39,8 @@ def _why(value_minor: int, points: Sequence[int], plain: int, reached: int) -> s
     return f"value {value_minor:,} reaches {LOWEST_FIRST[reached]} ({points[reached - 1]:,})"
 
 
-def _voted(placed: Placed, measures: Mapping[Measure, int], parameters: Tiers) -> Placed:
-    heard = [vote for vote in parameters.votes if vote.when.holds(measures)]
+def _voted(placed: Placed, before: str | None, measures: Mapping[Measure, int], parameters: Tiers) -> Placed:
+    heard = [vote for vote in parameters.votes if _holds(vote, before, measures, parameters.hysteresis_percent)]
     lifts = [vote for vote in heard if not vote.at_most]
     caps = [vote for vote in heard if vote.at_most]
     for vote in (*sorted(lifts, key=lambda one: LOWEST_FIRST.index(one.tier))[-1:], *sorted(caps, key=lambda one: LOWEST_FIRST.index(one.tier))[:1]):
@@ -50,10 +50,16 @@ def _voted(placed: Placed, measures: Mapping[Measure, int], parameters: Tiers) -
     return placed
 
 
+def _holds(vote: Vote, before: str | None, measures: Mapping[Measure, int], hysteresis_percent: int) -> bool:
+    """What lifted a customer to their tier goes on to, down to its hysteresis."""
+    held = before in LOWEST_FIRST and not vote.at_most and LOWEST_FIRST.index(before) >= LOWEST_FIRST.index(vote.tier)
+    return vote.when.holds(measures, hysteresis_percent if held else 0)
+
+
 def _level(value: int, points: Sequence[int], before: int | None, hysteresis_percent: int) -> int:
-    """How many points are reached; of the level before, a point is lost only below its hysteresis."""
+    """How many points are reached; of the level before, a point is lost only below its hysteresis, or when it is none any more."""
     reached = sum(value >= point for point in points)
-    while before is not None and reached < before and value >= _kept_from(points[reached], hysteresis_percent):
+    while before is not None and reached < min(before, len(points)) and value >= _kept_from(points[reached], hysteresis_percent):
         reached += 1
     return reached
 
@@ -83,5 +89,11 @@ def category_of(features: Features, *, value_minor: int, tier: Tier, today: date
         return "bz"
     if tier in parameters.mvc_tiers:
         return "mvc"
-    grown = [trend_percent(features.months, today, *names) for names in (PAID, OUT_SECONDS)]
-    return "mgc" if any(percent is not None and percent >= 100 + parameters.growth_percent for percent in grown) else "other"
+    return "mgc" if any(_grows(features, names, today, parameters) for names in (PAID, OUT_SECONDS)) else "other"
+
+
+def _grows(features: Features, names: Sequence[str], today: date, parameters: Tiers) -> bool:
+    """A month without any before is a beginning, and no growth."""
+    before = all(total([month], *names) > 0 for month in back(features.months, today, 4, 6))
+    percent = trend_percent(features.months, today, *names)
+    return before and percent is not None and percent >= 100 + parameters.growth_percent

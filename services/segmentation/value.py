@@ -8,10 +8,9 @@ from typing import NamedTuple
 
 from services.segmentation.features import Features
 from services.segmentation.features.account import Position
-from services.segmentation.features.months import COMPLAINTS, DATA_KB, OUT_SECONDS, Month, back, spent_minor, total
+from services.segmentation.features.months import COMPLAINTS, DATA_KB, MONTHS_OF_YEAR, OUT_SECONDS, Month, back, revenue_minor, revenue_months, total
 from services.segmentation.parameters import Value
 
-MONTHS_OF_YEAR = 12
 KB_PER_GB = 1_000_000
 
 
@@ -38,7 +37,7 @@ class Worth(NamedTuple):
 def worth(features: Features, *, today: date, position: Position, bad_debt_risk: float, future_value_minor: int, parameters: Value) -> Worth:
     """The year to `today`, the month running included."""
     year = back(features.months, today, 0, MONTHS_OF_YEAR - 1)
-    amounts = dict(_past(year, parameters)) | {
+    amounts = dict(_past(features, year, today, parameters)) | {
         "credit_risk": (-round(bad_debt_risk * _exposure_minor(year, position)), {"exposure_minor": _exposure_minor(year, position)}),
         "corporate_influence": _influence(features, parameters),
         "future_value": (future_value_minor, {"horizon_months": parameters.horizon_months}),
@@ -48,13 +47,14 @@ def worth(features: Features, *, today: date, position: Position, bad_debt_risk:
 
 
 def monthly_margin_minor(months: Mapping[str, Month], today: date, parameters: Value) -> int:
-    """The mean of the last three whole months."""
-    return round(spent_minor(back(months, today, 1, 3)) / 3 * parameters.margin_percent / 100)
+    """The mean of the last three whole months that revenue is told of, or of as many as there were since they joined."""
+    newest = revenue_months(months, today, 3)
+    return round(revenue_minor(newest) / max(1, sum(bool(month) for month in newest)) * parameters.margin_percent / 100)
 
 
-def _past(year: list[Month], parameters: Value) -> Iterator[tuple[str, tuple[int, dict[str, int]]]]:
-    spent = spent_minor(year)
-    yield "margin", (spent * parameters.margin_percent // 100, {"spent_minor": spent, "margin_percent": parameters.margin_percent})
+def _past(features: Features, year: list[Month], today: date, parameters: Value) -> Iterator[tuple[str, tuple[int, dict[str, int]]]]:
+    revenue = revenue_minor(revenue_months(features.months, today, MONTHS_OF_YEAR))
+    yield "margin", (revenue * parameters.margin_percent // 100, {"revenue_minor": revenue, "margin_percent": parameters.margin_percent})
     costs = {
         "care_calls": (total(year, "care_calls"), parameters.care_call_minor),
         "agent_contacts": (total(year, "agent_contacts"), parameters.agent_contact_minor),

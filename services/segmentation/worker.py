@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from services.segmentation.handlers import HANDLERS
 from services.segmentation.tables import INBOX, WORKERS
-from services.segmentation.use_cases import grouping, learning, recut
+from services.segmentation.use_cases import analysis, grouping, learning, recut
 from shared.database import Database
 from shared.pii import Keyring
 from shared.worker import Sweep, WorkerSpec
@@ -29,6 +29,14 @@ async def learn(database: Database, _: Keyring | None) -> bool:
     return await learning.carry_on(database)
 
 
-SWEEPS = tuple(Sweep(every_seconds=LOOK_SECONDS, step=step) for step in (carry_on_recut, look_at_groups, learn))
+async def carry_on_recount(database: Database, _: Keyring | None) -> bool:
+    async with database.reading() as connection:
+        if not await analysis.recount_is_due(connection):
+            return False
+    async with database.transaction() as tx:
+        return await analysis.carry_on_recount(tx)
+
+
+SWEEPS = tuple(Sweep(every_seconds=LOOK_SECONDS, step=step) for step in (carry_on_recut, look_at_groups, learn, carry_on_recount))
 
 SPEC = WorkerSpec(service="segmentation", handlers=HANDLERS, tables=INBOX, workers=WORKERS, sweeps=SWEEPS)

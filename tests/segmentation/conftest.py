@@ -37,4 +37,4 @@ async def sweeping(settings: Settings) -> AsyncIterator[ServiceUnderTest]:
 async def _hear_today(service: ServiceUnderTest) -> None:
     """The feeds have come to this day: recency is counted to it, whatever the test tells of."""
     async with service.database.transaction() as tx:
-        await customers.note_heard(tx, days_ago(0).date())
+        await customers.note_heard(tx, dict.fromkeys(("usage", "payments"), days_ago(0).date()))

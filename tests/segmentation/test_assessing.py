@@ -91,7 +91,7 @@ async def test_a_customers_life_is_told_as_it_goes(segmentation: ServiceUnderTes
     assert (standing["lifecycle"], standing["status_group"], standing["tier"] is not None) == ("onboarding", "stable", True)
     assert standing["value_minor"] == sum(term["contribution_minor"] for term in standing["value_terms"])
     (margin,) = [term for term in standing["value_terms"] if term["term"] == "margin"]
-    assert (margin["made_of"]["spent_minor"], margin["amount_minor"]) == (80_000, 32_000)
+    assert (margin["made_of"]["revenue_minor"], margin["amount_minor"]) == (80_000, 32_000)
     await segmentation.send(activity("life", fact(orders.PortOutRequested, at=days_ago(0))))
     warned = (await view(segmentation, "life"))["standing"]
     assert (warned["status_group"], warned["churn_cause"]) == ("warning", "port_out_inquiry")

@@ -24,6 +24,7 @@ from services.gateway.schemas import (
     Reason,
     RecutRequest,
     ReviewDecision,
+    RollBack,
     StageChange,
 )
 from shared.web import idempotency_key
@@ -95,6 +96,7 @@ def _parameters(one: Passed) -> list[dict[str, Any]]:
 
 CUSTOMER, SEGMENTATION, RETENTION = "customer", "segmentation", "retention"
 OF_CUSTOMER = "/customers/{customer_id}"
+DIMENSIONS = ("brand", "region", "tier", "channel", "payment_type", "key_account")
 
 ALL = (
     Passed("GET", f"{OF_CUSTOMER}/personal", CUSTOMER, "privacy", "get_personal", "Who the customer is; `reveal=true`: in plain, on record", query=("reveal",)),
@@ -165,6 +167,37 @@ ALL = (
     Passed("GET", "/affinity", SEGMENTATION, "learning", "list_affinity", "Which products go together", query=("product",)),
     Passed("GET", "/pictures/segment-map.svg", SEGMENTATION, "pictures", "draw_segment_map", "The segment map, as SVG", query=("population",)),
     Passed("GET", "/pictures/migration.svg", SEGMENTATION, "pictures", "draw_migration", "Migration, as SVG", query=("of", "from", "to")),
+    Passed("GET", "/parameters", SEGMENTATION, "parameters", "get_parameters", "The set in force, and the next one that is approved"),
+    Passed("GET", "/parameters/schema", SEGMENTATION, "parameters", "get_parameter_schema", "Every threshold and weight, described, as JSON Schema"),
+    Passed("GET", "/parameters/sets", SEGMENTATION, "parameters", "list_parameter_sets", "All sets, newest first", paged=True),
+    Passed("GET", "/parameters/sets/{version}", SEGMENTATION, "parameters", "get_parameter_set", "One set, and how it differs from its base"),
+    Passed(
+        "POST", "/parameters/sets", SEGMENTATION, "parameters", "draft_parameter_set", "Draft changes", body=ParameterDraft, once=True, status=201
+    ),
+    Passed(
+        "POST", "/parameters/sets/{version}/preview", SEGMENTATION, "parameters", "preview_parameter_set", "What would change: nothing is written",
+        body=PreviewRequest,
+    ),
+    Passed("POST", "/parameters/sets/{version}/approve", SEGMENTATION, "parameters", "approve_parameter_set", "By a second person", body=Approval),
+    Passed("POST", "/parameters/sets/{version}/reject", SEGMENTATION, "parameters", "reject_parameter_set", "Decide against a draft", body=Reason),
+    Passed("POST", "/parameters/rollback", SEGMENTATION, "parameters", "roll_back_parameters", "Take back the set in force", body=RollBack, once=True),
+    Passed("GET", "/analysis", SEGMENTATION, "analysis", "list_analysis_subjects", "The subjects, with their measures and formulas"),
+    Passed(
+        "GET", "/analysis/revenue-at-risk", SEGMENTATION, "analysis", "revenue_at_risk", "Churn probability times future value, day by day",
+        query=("by", "brand", "region", "tier", "cause", "from", "to", "format"),
+    ),
+    Passed(
+        "GET", "/analysis/standing", SEGMENTATION, "analysis", "count_standing", "Customers and prospects now, by where they stand",
+        query=("of", "by", *DIMENSIONS),
+    ),
+    Passed("GET", "/analysis/verify", SEGMENTATION, "analysis", "get_recount", "Whether the sums agree with the customers' rows"),
+    Passed("POST", "/analysis/verify", SEGMENTATION, "analysis", "verify_analysis", "Count everybody again, and compare", once=True, status=202),
+    Passed("POST", "/analysis/recount", SEGMENTATION, "analysis", "recount_analysis", "Count everybody again, in place of the sums", once=True, status=202),
+    Passed(
+        "GET", "/analysis/{subject}", SEGMENTATION, "analysis", "get_analysis", "A subject as a series, also as CSV or Parquet",
+        query=("from", "to", "grain", "by", *DIMENSIONS, "format"),
+    ),
+    Passed("GET", "/pictures/revenue-at-risk.svg", SEGMENTATION, "pictures", "draw_revenue_at_risk", "The revenue at risk of 30 days, as SVG", query=("by",)),
     Passed("GET", "/pictures/value-pyramid.svg", SEGMENTATION, "pictures", "draw_pyramid", "The value pyramid, as SVG"),
     Passed("GET", "/campaigns", RETENTION, "retention", "list_campaigns", "All campaigns"),
     Passed("GET", "/campaigns/{campaign_id}", RETENTION, "retention", "get_campaign", "One campaign, with counts per arm and outcome"),

@@ -11,7 +11,8 @@ from shared.contracts.customer import Fact
 Account = dict[str, Any]
 
 BILLS_KEPT = 18
-CREDITS_KEPT = 24
+CREDITS_KEPT = 200
+"""Days with money that names no bill: ten a bill."""
 
 PAYLOADS = (
     billing.BillIssued, billing.PaymentReceived, billing.PaymentReversed, billing.AccountSuspended, billing.AccountResumed, billing.CreditLimitChanged,
@@ -28,52 +29,54 @@ class Position(NamedTuple):
     """Ids of the bills that are past due, oldest first."""
 
 
+NOTHING_OWED = Position(0, 0, 0, ())
+
+
 def note(account: Account, fact: Fact) -> None:
-    """In place, the same in whatever order facts come: bills by id, money by sums, states by the newest time."""
-    data, day = fact.data, fact.time.astimezone(UTC).date().isoformat()
+    """In place, the same in whatever order facts come: bills by id and their newest issue, money by sums, states by the newest time."""
+    data, at = fact.data, fact.time.astimezone(UTC).isoformat()
+    day = at[:10]
     if fact.type == billing.BillIssued.type:
-        _bill(account, data["bill_id"]).update(amount=data["amount_minor"], due=data["due_date"], issued=day)
+        _issue(_bill(account, data["bill_id"]), [at, data["due_date"], data["amount_minor"]])
     elif fact.type == billing.PaymentReceived.type:
         _pay(account, data.get("bill_id"), data["amount_minor"], day)
     elif fact.type == billing.PaymentReversed.type:
         _pay(account, None, -data["amount_minor"], day)
     elif fact.type == billing.CreditLimitChanged.type:
-        _newest(account, "limit", {"at": fact.time.isoformat(), "minor": data["limit_minor"]})
+        _newest(account, "limit", [at, data["limit_minor"]])
     else:
         suspended = fact.type == billing.AccountSuspended.type
-        bar = {"reason": data["reason"], "owed": data.get("owed_minor", 0)} if suspended else {}
-        _newest(account, "bar", {"at": fact.time.astimezone(UTC).isoformat(), "day": day, "on": suspended, **bar})
+        _newest(account, "bar", [at, data["reason"] if suspended else "", data.get("owed_minor", 0) if suspended else 0])
 
 
 def position(account: Account, today: date) -> Position:
-    """What is owed and past due as of a day. Money that names no bill pays the oldest first, from when the bill was issued."""
+    """What is owed and past due as of a day. Money that names no bill pays those due first, once there are bills; what was taken back
+    is owed again, on the newest bills first, as it names none either."""
     known = sorted((bill["due"], bill_id, bill) for bill_id, bill in account.get("bills", {}).items() if "due" in bill)
-    unnamed = [[day, amount] for day, amount in account.get("credits", ())]
-    owed, oldest, overdue = 0, None, []
-    for due, bill_id, bill in known:
-        left = _apply(unnamed, bill["amount"] - bill.get("paid", 0), bill["issued"])
-        if left > 0 and date.fromisoformat(due) < today:
-            owed, oldest = owed + left, oldest or due
-            overdue.append(bill_id)
-    bar = account.get("bar", {})
-    if bar.get("on") and bar.get("reason") == "arrears":
-        owed, oldest = max(owed, bar["owed"]), oldest or bar["day"]
+    left = {bill_id: max(0, bill["amount"] - bill.get("paid", 0)) for _, bill_id, bill in known}
+    unnamed = _unnamed_minor(account, min((bill["issued"] for _, _, bill in known), default=""))
+    for _, bill_id, bill in known if unnamed >= 0 else reversed(known):
+        moved = min(left[bill_id], unnamed) if unnamed >= 0 else max(left[bill_id] - bill["amount"], unnamed)
+        left[bill_id] -= moved
+        unnamed -= moved
+    overdue = [(due, bill_id) for due, bill_id, _ in known if left[bill_id] and date.fromisoformat(due) < today]
+    owed, oldest = sum(left[bill_id] for _, bill_id in overdue), overdue[0][0] if overdue else None
+    at, reason, barred_for = account.get("bar", ("", "", 0))
+    if reason == "arrears":
+        owed, oldest = max(owed, barred_for), oldest or at[:10]
     late = sum(1 for due, _, bill in known if bill.get("paid_on", "") > due)
-    return Position(owed, (today - date.fromisoformat(oldest)).days if oldest and owed else 0, late, tuple(overdue))
+    days = max(1, (today - date.fromisoformat(oldest)).days) if oldest and owed else 0
+    return Position(owed, days, late, tuple(bill_id for _, bill_id in overdue))
 
 
 def credit_limit_minor(account: Account) -> int | None:
-    found: int | None = account.get("limit", {}).get("minor")
+    found: int | None = account["limit"][1] if "limit" in account else None
     return found
 
 
-def _apply(unnamed: list[list[Any]], left: int, since: str) -> int:
-    for credit in unnamed:
-        if credit[0] >= since and left > 0 and credit[1]:
-            used = min(left, credit[1])
-            credit[1] -= used
-            left -= used
-    return left
+def _unnamed_minor(account: Account, since: str) -> int:
+    """Paid without naming a bill, less what was taken back, from when the first bill was issued."""
+    return sum(amount for day, amount in account.get("credits", ()) if day >= since)
 
 
 def _bill(account: Account, bill_id: str) -> dict[str, Any]:
@@ -83,6 +86,13 @@ def _bill(account: Account, bill_id: str) -> dict[str, Any]:
         # One that was paid and never issued here is the oldest: nothing can be owed on it.
         del bills[min((key for key in bills if key != bill_id), key=lambda key: (bills[key].get("due", ""), key))]
     return bill
+
+
+def _issue(bill: dict[str, Any], newest: list[Any]) -> None:
+    at, due, amount = newest
+    bill["issued"] = min(bill.get("issued", at[:10]), at[:10])
+    if bill.get("issue", []) <= newest:
+        bill.update(issue=newest, due=due, amount=amount)
 
 
 def _pay(account: Account, bill_id: str | None, amount_minor: int, day: str) -> None:
@@ -96,6 +106,7 @@ def _pay(account: Account, bill_id: str | None, amount_minor: int, day: str) -> 
     account["credits"] = [list(one) for one in sorted(by_day.items())[-CREDITS_KEPT:]]
 
 
-def _newest(account: Account, name: str, state: dict[str, Any]) -> None:
-    if account.get(name, {}).get("at", "") <= state["at"]:
+def _newest(account: Account, name: str, state: list[Any]) -> None:
+    """Time first; of one instant the same one in whatever order."""
+    if account.get(name, []) <= state:
         account[name] = state

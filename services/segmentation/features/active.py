@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from services.segmentation.features.months import FAR_ENDS
+from shared.contracts import billing, network
+from shared.contracts.customer import Fact
 
 GAP_DAYS = 7
 """Stretches no further apart are one: usage is summarised by the week."""
@@ -17,13 +19,24 @@ Stretches = list[list[str]]
 
 def is_chargeable(usage: Mapping[str, Any]) -> bool:
     spoke = any(usage.get(far_end, {}).get("out_seconds", 0) for far_end in FAR_ENDS)
-    return spoke or bool(usage.get("sms_out")) or any(usage.get("data", {}).values())
+    abroad = usage.get("roaming", {})
+    return spoke or bool(usage.get("sms_out")) or any(usage.get("data", {}).values()) or bool(abroad.get("seconds") or abroad.get("data_kb"))
 
 
 def period_of(usage: Mapping[str, Any]) -> tuple[str, str]:
     """First and last day of a summary."""
     first, end = (datetime.fromisoformat(usage[name]).astimezone(UTC) for name in ("period_start", "period_end"))
     return first.date().isoformat(), (end - timedelta(microseconds=1)).date().isoformat()
+
+
+def heard_of(fact: Fact) -> Iterator[tuple[str, date]]:
+    """Which feeds a fact shows to have come to which day: also a summary of no use at all."""
+    if fact.type == network.UsageSummarised.type:
+        yield "usage", date.fromisoformat(period_of(fact.data)[1])
+    elif fact.type in {billing.PaymentReceived.type, billing.ToppedUp.type}:
+        yield "payments", fact.time.astimezone(UTC).date()
+        if fact.type == billing.ToppedUp.type:
+            yield "usage", fact.time.astimezone(UTC).date()
 
 
 def day_of(moment: datetime) -> str:
@@ -44,9 +57,9 @@ def add(stretches: Stretches, first: str, last: str) -> None:
     stretches[:] = joined[-STRETCHES_KEPT:]
 
 
-def silent_days(stretches: Sequence[Sequence[str]], today: date) -> int | None:
-    """Days since the last chargeable event; None when there never was one. 0 also when a summary runs ahead of the day."""
-    return max(0, (today - date.fromisoformat(stretches[-1][1])).days) if stretches else None
+def silent_days(stretches: Sequence[Sequence[str]], heard: date | None) -> int | None:
+    """Days from the last chargeable event to where the feed has come; None when there never was one, or nothing was heard of."""
+    return max(0, (heard - date.fromisoformat(stretches[-1][1])).days) if stretches and heard else None
 
 
 def silence_began(stretches: Sequence[Sequence[str]], days: int, after: date, until: date) -> date | None:

@@ -58,5 +58,12 @@ def left_on(subscriptions: Sequence[Subscription]) -> date | None:
     return date.fromisoformat(ended["terminated_on"]) if ended else None
 
 
+def came_back(subscriptions: Sequence[Subscription]) -> bool:
+    """There was a time without any between one that ended and those that are live."""
+    began = min((one["activated_on"] for one in subscriptions if is_live(one)), default=None)
+    ended = max((one["terminated_on"] for one in subscriptions if one["terminated_on"]), default=None)
+    return began is not None and ended is not None and ended < began
+
+
 def _day(moment: datetime | None) -> str | None:
     return moment.astimezone(UTC).date().isoformat() if moment else None

@@ -12,6 +12,7 @@ Month = Mapping[str, int]
 NOTHING: Month = {}
 
 MONTHS_KEPT = 13
+MONTHS_OF_YEAR = 12
 
 FAR_ENDS = ("on_net", "off_net", "fixed", "international", "premium")
 OUT_SECONDS = tuple(f"out_{far_end}_seconds" for far_end in FAR_ENDS)
@@ -45,10 +46,20 @@ def total(months: Iterable[Month], *names: str) -> int:
     return sum(month.get(name, 0) for month in months for name in names)
 
 
-def spent_minor(months: Iterable[Month]) -> int:
-    """Paid and topped up, less what was taken back."""
+def revenue_minor(months: Iterable[Month]) -> int:
+    """What was billed and topped up; of who gets no bills, what was paid less what was taken back."""
     listed = list(months)
+    if total(listed, "bills"):
+        return total(listed, "billed_minor", "topped_up_minor")
     return total(listed, *PAID) - total(listed, "reversed_minor")
+
+
+def revenue_months(months: Mapping[str, Month], today: date, count: int) -> list[Month]:
+    """The newest `count` whole months whose revenue is told: the bill of the running month, and on its first days that of the last
+    one, is still to come. Of who gets no bills those before the running one, and it too where a year is asked for."""
+    billed = next((ago for ago in range(3) if months.get(_names(today.year, today.month, ago, ago)[0], NOTHING).get("bills")), None)
+    first = billed if billed is not None else 0 if count == MONTHS_OF_YEAR else 1
+    return back(months, today, first, first + count - 1)
 
 
 def percent_of(now: float, before: float) -> float | None:

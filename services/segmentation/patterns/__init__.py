@@ -1,8 +1,8 @@
 """Patterns of behaviour that come before churn, bad debt or fraud, and when one is a warning.
 
-A warning is raised once per customer and kind. It stays open until its cool-down has passed in event time, or what it says is over
-(usage is back, the bill is paid, the contract renewed); then it is armed again. What happened too long ago raises nothing: a
-warning about last year helps nobody.
+A warning is raised once per customer and kind, and once more when it becomes urgent. It stays open until its cool-down has passed
+in event time, or what it says is over (usage is back, the bill is paid, the contract renewed); then it is armed again. What happened
+too long ago raises nothing: a warning about last year helps nobody.
 
 Three ways lead here: facts of a batch (`watch`), time passing and scores changing (`watch_standing`), and what others of the same
 group do (`groups.py`).
@@ -48,7 +48,8 @@ def raise_alerts(features: Features, findings: Iterable[Finding], *, now: dateti
     for finding in findings:
         if finding.at >= now - timedelta(days=parameters.longest_fact_age_days) and _is_armed(features, finding, parameters):
             alert_id = id_of(finding.kind, features.customer_id, finding.caused_by)
-            features.alerted[finding.kind] = {"alert_id": alert_id, "at": finding.at.isoformat()}
+            at = max(finding.at.isoformat(), features.alerted.get(finding.kind, {}).get("at", ""))
+            features.alerted[finding.kind] = {"alert_id": alert_id, "at": at, "severity": finding.severity}
             alerts.append(Alert(alert_id, features.customer_id, finding))
     return alerts
 
@@ -63,6 +64,8 @@ def open_kinds(features: Features, *, now: datetime, parameters: Patterns = DEFA
 
 def _findings(features: Features, facts: Sequence[Fact], change: UsageChange | None, parameters: Parameters) -> Iterator[Finding]:
     rules = parameters.patterns
+    if features.left_on:
+        return
     for fact in facts:
         if fact.type == network.UsageSummarised.type:
             yield from usage.forwarding(fact, features.months, rules)
@@ -78,8 +81,11 @@ def _findings(features: Features, facts: Sequence[Fact], change: UsageChange | N
 
 
 def _is_armed(features: Features, finding: Finding, parameters: Patterns) -> bool:
+    """Also where a warning became urgent."""
     last = features.alerted.get(finding.kind)
-    return last is None or finding.at >= datetime.fromisoformat(last["at"]) + timedelta(days=parameters.cool_down_days)
+    if last is None or (finding.severity == "urgent" and last.get("severity") == "warning"):
+        return True
+    return finding.at >= datetime.fromisoformat(last["at"]) + timedelta(days=parameters.cool_down_days)
 
 
 def sign_of(features: Features, open_kinds: Sequence[str], today: date, parameters: Patterns) -> str:

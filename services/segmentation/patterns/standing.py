@@ -10,15 +10,14 @@ from services.segmentation.features import Features, active
 from services.segmentation.features.account import Position
 from services.segmentation.parameters import Parameters
 from services.segmentation.patterns.finding import Finding, Severity
+from services.segmentation.seen import Seen
 from services.segmentation.words import Segment
 
 
 class Stands(NamedTuple):
     """What was found out about the customer as of a day."""
 
-    today: date
-    behaviour_until: date
-    """The day the feeds have come to, at the latest `today`."""
+    seen: Seen
     position: Position
     dunning_level: int
     segment: Segment | None
@@ -32,9 +31,9 @@ def arm_again(features: Features, stands: Stands, parameters: Parameters) -> Non
     rules, alerted = parameters.patterns, features.alerted
     if not stands.position.owed_minor:
         alerted.pop("arrears", None)
-    if "contract_ending" in alerted and next(_ending(features, stands.today, rules.contract_ending_days), None) is None:
+    if "contract_ending" in alerted and next(_ending(features, stands.seen.today, rules.contract_ending_days), None) is None:
         del alerted["contract_ending"]
-    silent = active.silent_days(features.active, stands.behaviour_until)
+    silent = _silent_days(features, stands)
     if silent is not None and silent < rules.silent_days:
         alerted.pop("silent", None)
     if stands.segment in rules.rfm_from:
@@ -52,7 +51,7 @@ def findings(features: Features, stands: Stands, now: datetime, parameters: Para
 
 def _contract_ending(features: Features, stands: Stands, now: datetime, parameters: Parameters) -> Iterator[Finding]:
     rules = parameters.patterns
-    ending = min(_ending(features, stands.today, rules.contract_ending_days), default=None)
+    ending = min(_ending(features, stands.seen.today, rules.contract_ending_days), default=None)
     if ending:
         days, subscription_id = ending
         reason = f"The contract of {subscription_id} ends in {days} days" if days else f"The contract of {subscription_id} ends today"
@@ -69,10 +68,17 @@ def _ending(features: Features, today: date, within_days: int) -> Iterator[tuple
 
 
 def _silent(features: Features, stands: Stands, now: datetime, parameters: Parameters) -> Iterator[Finding]:
-    days = active.silent_days(features.active, stands.behaviour_until)
+    days = _silent_days(features, stands)
     if days is not None and days >= parameters.patterns.silent_days:
         evidence = {"silent_days": days, "last_active_on": features.active[-1][1]}
         yield Finding("silent", "warning", f"No chargeable event for {days} days", evidence, now, _cause(stands))
+
+
+def _silent_days(features: Features, stands: Stands) -> int | None:
+    """The time before a customer came back is no silence of theirs."""
+    heard, joined = stands.seen.usage, features.joined_on
+    days = active.silent_days(features.active, heard)
+    return days if days is None or heard is None or joined is None else min(days, max(0, (heard - joined).days))
 
 
 def _rfm_migration(stands: Stands, now: datetime, parameters: Parameters) -> Iterator[Finding]:
@@ -92,4 +98,4 @@ def _arrears(stands: Stands, now: datetime, parameters: Parameters) -> Iterator[
 
 
 def _cause(stands: Stands) -> str:
-    return f"day:{stands.today.isoformat()}"
+    return f"day:{stands.seen.today.isoformat()}"

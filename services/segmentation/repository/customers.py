@@ -74,14 +74,14 @@ async def ids_after(tx: Transaction, after: str, *, limit: int) -> Sequence[str]
     return (await tx.scalars(query)).all()
 
 
-async def heard_until(tx: Transaction) -> date | None:
-    """The day of the newest fact."""
-    day = await tx.scalar(sa.select(HEARD.c.day))
-    return date.fromisoformat(day) if day else None
+async def heard(tx: Transaction) -> dict[str, date]:
+    """How far the feeds have come, by name."""
+    return {row.name: date.fromisoformat(row.day) for row in await tx.execute(sa.select(HEARD))}
 
 
-async def note_heard(tx: Transaction, day: date) -> None:
-    await insert_rows(tx, HEARD, [{"name": "facts", "day": day.isoformat()}], key=("name",), merge={"day": "max"})
+async def note_heard(tx: Transaction, days: Mapping[str, date]) -> None:
+    rows = [{"name": name, "day": days[name].isoformat()} for name in sorted(days)]
+    await insert_rows(tx, HEARD, rows, key=("name",), merge={"day": "max"})
 
 
 async def anyone(tx: Transaction) -> bool:

@@ -73,7 +73,7 @@ async def purchase_histories(tx: Transaction) -> AsyncIterator[tuple[int, str, s
         .order_by(days.customer_id)
         .limit(READ_ROWS)
     )
-    page: Sequence[sa.Row[Any]] = (await tx.execute(query)).all()
+    page: Sequence[Any] = (await tx.execute(query)).all()
     while page:
         for row in page:
             yield row[1], row[2], row[3], row[4]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
+from services.segmentation.features import UNKNOWN
 from services.segmentation.rfm import CutPoints, Snapshot
-from services.segmentation.tables import CUTS, RECUTS, RFM, RFM_HISTORY, STANDINGS
+from services.segmentation.tables import CUTS, FEATURES, RECUTS, RFM, RFM_HISTORY, STANDINGS
 from services.segmentation.words import Segment
 from shared.database import Transaction, among, insert_rows
 
@@ -69,17 +70,28 @@ async def left_segment_since(tx: Transaction, customer_ids: Collection[str], seg
     return {row.customer_id: (row.segment, row.scored_at.date()) for row in await tx.execute(query)}
 
 
+async def scored_by_older(tx: Transaction, version: int, is_cut: Callable[[str], bool], *, limit: int) -> Sequence[str]:
+    """Whose scores are not by this cut, of the populations that are in it and scored by cuts."""
+    populations = [row.population for row in await cuts_of(tx, [version]) if is_cut(row.population)]
+    query = sa.select(RFM.c.customer_id).where(RFM.c.cut_version < version, among(tx, RFM.c.population, populations))
+    return (await tx.scalars(query.order_by(RFM.c.customer_id).limit(limit))).all()
+
+
 async def newest_purchase_day(tx: Transaction) -> date | None:
     day = await tx.scalar(sa.select(sa.func.max(RFM.c.last_day)))
     return date.fromisoformat(day) if day else None
 
 
-async def histogram(tx: Transaction, measure: str) -> AsyncIterator[tuple[str, int, Any, int]]:
-    """(population, its customers, value, who has it) for every value of a column of `rfm`, in ascending order per population."""
-    value, holders = RFM.c[measure], sa.func.count()
-    customers = sa.cast(sa.func.sum(holders).over(partition_by=RFM.c.population), sa.BigInteger)
-    query = sa.select(RFM.c.population, customers, value, holders).group_by(RFM.c.population, value).order_by(RFM.c.population, value)
-    result = await tx.stream(query, execution_options={"yield_per": HISTOGRAM_ROWS})
+async def histogram(tx: Transaction, measure: str, *, by: Literal["population", "brand", "payment_type"]) -> AsyncIterator[tuple[str, int, Any, int]]:
+    """(population, its customers, value, who has it) for every value of a column of `rfm`, in ascending order per population: the one
+    that customers were last scored among, or the one they will be by a feature of theirs."""
+    population = RFM.c.population if by == "population" else sa.func.coalesce(sa.func.nullif(FEATURES.c[by], ""), UNKNOWN)
+    source = RFM if by == "population" else RFM.join(FEATURES, RFM.c.customer_id == FEATURES.c.customer_id)
+    rows = sa.select(population.label("population"), RFM.c[measure].label("value")).select_from(source).subquery()
+    holders = sa.func.count()
+    customers = sa.cast(sa.func.sum(holders).over(partition_by=rows.c.population), sa.BigInteger)
+    query = sa.select(rows.c.population, customers, rows.c.value, holders).group_by(rows.c.population, rows.c.value)
+    result = await tx.stream(query.order_by(rows.c.population, rows.c.value), execution_options={"yield_per": HISTOGRAM_ROWS})
     async for row in result:
         yield row[0], row[1], row[2], row[3]
 
@@ -92,6 +104,13 @@ async def lock_recuts(tx: Transaction) -> None:
 
 async def newest_recut(tx: Transaction) -> sa.Row[Any] | None:
     return (await tx.execute(sa.select(RECUTS).order_by(RECUTS.c.version.desc()).limit(1))).one_or_none()
+
+
+async def last_cut_by(tx: Transaction) -> int | None:
+    """The version of the parameter set that the newest cut was made by; None: there is none."""
+    query = sa.select(RECUTS.c.parameter_version).where(RECUTS.c.cut_at.is_not(None)).order_by(RECUTS.c.version.desc()).limit(1)
+    version: int | None = await tx.scalar(query)
+    return version
 
 
 async def insert_recut(tx: Transaction, **columns: Any) -> None:

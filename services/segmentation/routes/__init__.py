@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from services.segmentation.routes import parameters, scores, standings
+from services.segmentation.routes import analysis, parameters, scores, standings
 
-ROUTERS = (scores.ROUTER, standings.ROUTER, parameters.ROUTER)
+ROUTERS = (scores.ROUTER, standings.ROUTER, parameters.ROUTER, analysis.ROUTER)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 
 from services.segmentation.repository import alerts
 from services.segmentation.routes.parts import Cursor, CustomerId, Limit, Moment, OfCustomer, position
-from services.segmentation.schemas import Alerts, AlertView, CustomerView, RecutRequest, RecutRequested, Recuts, RecutView, Segments
+from services.segmentation.schemas.scores import Alerts, AlertView, CustomerView, RecutRequest, RecutRequested, Recuts, RecutView, Segments
 from services.segmentation.tables import IDEMPOTENCY
 from services.segmentation.use_cases import recut, views
 from shared.contracts.segmentation import AlertKind

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
 
-from services.segmentation import schemas_standings as bodies
 from services.segmentation.repository import standings
 from services.segmentation.routes.parts import Cursor, CustomerId, Day, Limit, OfCustomer, position
+from services.segmentation.schemas import standings as bodies
 from services.segmentation.tables import IDEMPOTENCY
 from services.segmentation.use_cases import drawing, learning, overviews
 from shared.contracts.segmentation import Moment
@@ -96,9 +96,7 @@ async def list_suggestions(connection: Reading, customer_id: CustomerId) -> bodi
     return bodies.Rules.model_validate(await overviews.suggestions(connection, customer_id))
 
 
-@ROUTER.get(
-    "/churn/rate", tags=["churn"], operation_id="get_churn_rate", summary="Who of those here on a day left within the horizon"
-)
+@ROUTER.get("/churn/rate", tags=["churn"], operation_id="get_churn_rate", summary="Who of those here on a day left within the horizon")
 async def get_churn_rate(connection: Reading, observed_on: Day) -> bodies.ChurnRateView:
     return bodies.ChurnRateView.model_validate(await overviews.churn_rate(connection, observed_on))
 
@@ -113,9 +111,7 @@ async def draw_segment_map(connection: Reading, population: Population = None) -
     return _svg(await drawing.segment_map(connection, population))
 
 
-@ROUTER.get(
-    "/pictures/migration.svg", tags=["pictures"], operation_id="draw_migration", summary="Migration", response_class=Response, responses=SVG
-)
+@ROUTER.get("/pictures/migration.svg", tags=["pictures"], operation_id="draw_migration", summary="Migration", response_class=Response, responses=SVG)
 async def draw_migration(connection: Reading, since: Since, until: Until, of: bodies.Migrated = "segment") -> Response:
     return _svg(await drawing.migration(connection, of, since, until))
 
@@ -123,6 +119,13 @@ async def draw_migration(connection: Reading, since: Since, until: Until, of: bo
 @ROUTER.get("/pictures/value-pyramid.svg", tags=["pictures"], operation_id="draw_pyramid", summary="The value pyramid", response_class=Response, responses=SVG)
 async def draw_pyramid(connection: Reading) -> Response:
     return _svg(await drawing.pyramid(connection))
+
+
+@ROUTER.get(
+    "/pictures/revenue-at-risk.svg", tags=["pictures"], operation_id="draw_revenue_at_risk", summary="The trend", response_class=Response, responses=SVG
+)
+async def draw_revenue_at_risk(connection: Reading, by: Annotated[Literal["brand", "region", "tier", "cause"] | None, Query()] = None) -> Response:
+    return _svg(await drawing.revenue_at_risk(connection, by))
 
 
 def _svg(drawn: str) -> Response:

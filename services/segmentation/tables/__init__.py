@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from services.segmentation.tables.analysis import CELLS, RECOUNTS, STOCK_DAYS, STOCK_MONTHS
 from services.segmentation.tables.metadata import METADATA
 from services.segmentation.tables.scores import ALERTS, CUTS, FEATURES, FEEDS, PURCHASE_DAYS, RECUTS, RFM, RFM_HISTORY
 from services.segmentation.tables.standings import GROUPS, HEARD, MEMBERS, MODEL_TRIALS, MODELS, MOMENTS, PARAMETER_SETS, STANDING_HISTORY, STANDINGS
@@ -17,6 +18,7 @@ IDEMPOTENCY = idempotency_table(METADATA)
 
 __all__ = [
     "ALERTS",
+    "CELLS",
     "CUTS",
     "FEATURES",
     "FEEDS",
@@ -32,10 +34,13 @@ __all__ = [
     "OUTBOX",
     "PARAMETER_SETS",
     "PURCHASE_DAYS",
+    "RECOUNTS",
     "RECUTS",
     "RFM",
     "RFM_HISTORY",
     "STANDINGS",
     "STANDING_HISTORY",
+    "STOCK_DAYS",
+    "STOCK_MONTHS",
     "WORKERS",
 ]

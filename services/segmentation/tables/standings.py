@@ -90,12 +90,12 @@ GROUPS = sa.Table(
     sa.Column("raised_on", sa.Text, comment="the day its members were warned about, until it is armed again"),
 )
 
-# How far the feeds have come: silence and falling months are judged as of then, not of a day whose events are still to come.
+# How far the feeds have come: silence, falling months and arrears are judged as of then, not of a day whose events are still to come.
 HEARD = sa.Table(
     "heard",
     METADATA,
-    sa.Column("name", sa.Text, primary_key=True, comment="facts"),
-    sa.Column("day", sa.Text, nullable=False, comment="of the newest fact of billing, network, care and orders"),
+    sa.Column("name", sa.Text, primary_key=True, comment="usage | payments"),
+    sa.Column("day", sa.Text, nullable=False, comment="the newest that was told of"),
 )
 
 # What was learned from all customers, newest version of a kind in force.

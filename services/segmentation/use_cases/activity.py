@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from services.segmentation.features import Features
+from services.segmentation.features.active import heard_of
 from services.segmentation.parameters import Parameters
 from services.segmentation.patterns import watch
 from services.segmentation.repository import customers, rfm, standings
@@ -16,7 +17,6 @@ from services.segmentation.use_cases import rules as ruling
 from services.segmentation.use_cases.holding import Held, hold, settle
 from services.segmentation.use_cases.rules import Rules
 from shared import clock
-from shared.contracts import topics
 from shared.contracts.customer import Activity, Fact
 from shared.database import Transaction
 from shared.errors import InvalidEvent
@@ -71,18 +71,15 @@ async def take_in(batch: Batch, deliveries: Sequence[Delivery]) -> None:
 
 async def _hear(tx: Transaction, rules: Rules, messages: Messages) -> Rules:
     """Notes how far the feeds have come by this batch."""
-    days = (
-        fact.time.astimezone(UTC).date()
-        for listed in messages.values()
-        for _, activity in listed
-        for fact in (() if activity.restated else activity.facts)
-        if fact.type.partition(".")[0] in topics.INPUTS
-    )
-    newest = max(days, default=None)
-    if newest is None or (rules.heard and newest <= rules.heard):
-        return rules
-    await customers.note_heard(tx, newest)
-    return rules._replace(heard=newest)
+    days: dict[str, date] = {}
+    for _, activity in (one for listed in messages.values() for one in listed):
+        for fact in () if activity.restated else activity.facts:
+            for name, day in heard_of(fact):
+                days[name] = max(day, days.get(name, day))
+    newer = {name: day for name, day in days.items() if name not in rules.heard or day > rules.heard[name]}
+    if newer:
+        await customers.note_heard(tx, newer)
+    return rules._replace(heard={**rules.heard, **newer})
 
 
 def _learn(held: Held, purchased: Purchased, features: Features, messages: Iterable[tuple[int, Activity]], now: datetime, parameters: Parameters) -> None:

@@ -16,6 +16,7 @@ from services.segmentation.patterns.finding import Alert
 from services.segmentation.patterns.standing import Stands
 from services.segmentation.repository import rfm as scores
 from services.segmentation.repository import standings as repository
+from services.segmentation.seen import Seen
 from services.segmentation.standing import NEWS, Before, Debt, Standing, assess, debt_of
 from services.segmentation.tables import OUTBOX
 from services.segmentation.use_cases import feeds
@@ -54,7 +55,7 @@ async def assess_held(
     retold: Collection[str],
 ) -> Assessed:
     """Every held customer. `facts`: what is news of them, that a moment may follow from. Who is `retold` is warned of nothing."""
-    behaviour_until = rules.behaviour_until(today)
+    seen = rules.seen(today)
     there = [one for one in held.values() if not one.is_gone]
     published = await repository.last_published(tx, {one.customer_id for one in there} - before.keys())
     fallen = await _fallen(tx, scored, rules, now)
@@ -67,17 +68,17 @@ async def assess_held(
     for features in there:
         one = features.customer_id
         last = before.get(one)
-        debt = debt_of(features, behaviour_until, rules.in_force)
+        debt = debt_of(features, seen, rules.in_force)
         segment_before, was_on = fallen.get(one, (None, None))
-        stands = Stands(today, behaviour_until, debt.position, debt.dunning_level, scored.segment(one), segment_before, was_on)
+        stands = Stands(seen, debt.position, debt.dunning_level, scored.segment(one), segment_before, was_on)
         if one not in retold:
             alerts += patterns.watch_standing(features, stands, now=now, parameters=rules.parameters)
-        standing, reached = _stand(features, debt, scored, last, rules, today, now, facts.get(one, ()))
+        standing, reached = _stand(features, debt, scored, last, rules, seen, now, facts.get(one, ()))
         row = standing.row() | {"stale_feeds": stale, "assessed_at": now}
         changed = [name for name in NEWS if last is None or row[name] != getattr(last, name)]
         row["published"] = (last.published if last else published.get(one, 0)) + bool(changed)
         rows[one] = row
-        moments += [_moment_row(one, found, standing, now) for found in reached]
+        moments += [_moment_row(one, found, standing, now) for found in reached if one not in retold]
         if changed:
             news.append(row)
             messages.append(_message(row, changed))
@@ -90,7 +91,7 @@ async def assess_held(
 
 
 def _stand(
-    features: Features, debt: Debt, scored: Scored, last: sa.Row[Any] | None, rules: Rules, today: date, now: datetime, facts: Sequence[Fact]
+    features: Features, debt: Debt, scored: Scored, last: sa.Row[Any] | None, rules: Rules, seen: Seen, now: datetime, facts: Sequence[Fact]
 ) -> tuple[Standing, list[Reached]]:
     """Also notes in `features` what others of the group are shown, and which moments were reached."""
     before = before_of(last)
@@ -101,12 +102,11 @@ def _stand(
         debt=debt,
         open_alerts=open_alerts,
         before=before,
-        today=today,
-        behaviour_until=rules.behaviour_until(today),
+        seen=seen,
         in_force=rules.in_force,
         learned=rules.learned,
     )
-    features.sign = patterns.sign_of(features, open_alerts, today, rules.parameters.patterns)
+    features.sign = patterns.sign_of(features, open_alerts, seen.today, rules.parameters.patterns)
     changes = Changes(
         stage=standing.lifecycle,
         stage_before=before.lifecycle,
@@ -118,7 +118,7 @@ def _stand(
         worth=worth,
         suggestions=rules.learned.suggestions(features) if features.live else (),
     )
-    return standing, moments_of(features, changes, facts, today, rules.behaviour_until(today), rules.parameters.moments)
+    return standing, moments_of(features, changes, facts, seen, rules.parameters.moments)
 
 
 def before_of(last: sa.Row[Any] | None) -> Before:

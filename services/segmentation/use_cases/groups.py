@@ -49,8 +49,8 @@ def _still_counts(member: sa.Row[Any], features: Features, today: date, paramete
 
 
 def groups_of(features: Features) -> Iterator[str]:
-    """Also of one who left: that is what the others are to be told."""
-    if features.is_gone:
+    """Also of one who left, as long as that is a sign to the others."""
+    if features.is_gone or (features.left_on and not features.sign):
         return
     if features.holding.get("household"):
         yield f"{HOUSEHOLD}{features.holding['household']}"

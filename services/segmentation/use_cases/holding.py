@@ -15,12 +15,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from services.segmentation.analysis import Counted, snapshot_of
 from services.segmentation.features import UNKNOWN, Features
 from services.segmentation.parameters import Rfm
 from services.segmentation.patterns.finding import Alert
 from services.segmentation.repository import customers, standings
 from services.segmentation.repository import rfm as scores
-from services.segmentation.use_cases import alerting, groups
+from services.segmentation.use_cases import alerting, analysis, groups
 from services.segmentation.use_cases.assessing import assess_held
 from services.segmentation.use_cases.rules import Rules
 from services.segmentation.use_cases.scoring import score_held
@@ -33,6 +34,8 @@ class Held:
     features: dict[str, Features]
     scores: Mapping[str, sa.Row[Any]]
     standings: Mapping[str, sa.Row[Any]]
+    counted: Mapping[str, Counted | None]
+    """What each counted for in business analysis."""
     to_score: set[str] = field(default_factory=set)
     """Whose RFM may come out otherwise."""
     alerts: list[Alert] = field(default_factory=list)
@@ -45,7 +48,9 @@ class Held:
 async def hold(tx: Transaction, customer_ids: Collection[str], now: datetime) -> Held:
     """The customers, new ones among them, locked until the transaction ends."""
     features = await customers.hold(tx, customer_ids, now)
-    return Held(features, await scores.rfm_of(tx, features), await standings.before(tx, features))
+    scored, stood = await scores.rfm_of(tx, features), await standings.before(tx, features)
+    counted = {one: snapshot_of(features[one], stood.get(one), scored[one].segment if one in scored else None) for one in features}
+    return Held(features, scored, stood, counted)
 
 
 async def settle(tx: Transaction, held: Held, *, rules: Rules, today: date, now: datetime, scored_to: date | None = None) -> int:
@@ -61,6 +66,8 @@ async def settle(tx: Transaction, held: Held, *, rules: Rules, today: date, now:
     await groups.follow(tx, held.features, today, rules.parameters.patterns)
     await customers.save_features(tx, held.features.values(), now)
     await alerting.raise_all(tx, [*held.alerts, *assessed.alerts], parameter_version=rules.in_force.version, now=now)
+    counts = {one: snapshot_of(features, assessed.rows.get(one), scored.segment(one)) for one, features in held.features.items()}
+    await analysis.apply(tx, [(held.counted[one], counts[one]) for one in sorted(counts)])
     return scored.changed
 
 

@@ -16,9 +16,12 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from services.segmentation import risk
+from services.segmentation.parameters import Parameters
+from services.segmentation.previewing import moves_populations, moves_values, points_of_shares
 from services.segmentation.repository import customers, learning, standings
 from services.segmentation.repository import rfm as repository
 from services.segmentation.rfm import Cut
+from services.segmentation.use_cases import analysis, parameters, previewing
 from services.segmentation.use_cases import rules as ruling
 from services.segmentation.use_cases.holding import hold, settle
 from services.segmentation.use_cases.rules import Rules
@@ -94,9 +97,11 @@ async def _cut(tx: Transaction, recut: sa.Row[Any]) -> bool:
     as_of = date.fromisoformat(recut.as_of)
     points: dict[str, dict[str, tuple[int, ...]]] = {}
     counted: dict[str, int] = {}
+    wanted = (await ruling.in_force(tx, clock.now())).parameters
+    by = wanted.rfm.populations if moves_populations(await _cut_by(tx), wanted) else "population"
     for measure, column in MEASURES.items():
         cuts: dict[str, Cut] = {}
-        async for population, count, value, holders in repository.histogram(tx, column):
+        async for population, count, value, holders in repository.histogram(tx, column, by=by):
             counted[population] = count
             worth = (as_of - date.fromisoformat(value)).days if measure == "r" else value
             cuts.setdefault(population, Cut(count)).add(worth, holders)
@@ -116,25 +121,25 @@ async def _learn(tx: Transaction, version: int, as_of: date, now: datetime) -> N
     await repository.update_recut(tx, version, cut_at=now, parameter_version=rules.in_force.version)
 
 
+async def _cut_by(tx: Transaction) -> Parameters:
+    """The parameters of the cut before: what is stored of customers may still be by them."""
+    version = await repository.last_cut_by(tx)
+    return (await parameters.find(tx, version or 0)).parameters
+
+
 async def _cut_value(tx: Transaction, rules: Rules, as_of: date, now: datetime) -> None:
-    """The least value of iron, gold and platinum, so that no more than their shares of the customers reach it; ties never split."""
-    rows = [(row.value_minor, row.customers) for row in await standings.value_counts(tx)]
-    total = sum(count for _, count in rows)
-    if not total:
-        return
-    points = [_least_of_share(rows, total * share / 100) for share in reversed(rules.parameters.tiers.shares_percent)]
-    await learning.insert(tx, "value", {"points": points}, customers=total, as_of=as_of.isoformat(), made_at=now)
+    """The least value of iron, gold and platinum, so that no more than their shares of the customers reach it; ties never split.
 
-
-def _least_of_share(rows: Sequence[tuple[int, int]], wanted: float) -> int:
-    """The lowest value, from the top, that no more than `wanted` customers reach; above all of them when the first tie is larger."""
-    reached, point = 0, rows[0][0] + 1
-    for value, count in rows:
-        reached += count
-        if reached > wanted:
-            break
-        point = value
-    return point
+    Where another set moves the values themselves, those that are stored say nothing yet: a sample is valued by it, as in a preview.
+    """
+    if moves_values(await _cut_by(tx), rules.parameters):
+        found = await previewing.cut_pyramid(tx, rules, as_of)
+    else:
+        values = {row.value_minor: row.customers for row in await standings.value_counts(tx)}
+        points = points_of_shares(values, rules.parameters.tiers.shares_percent)
+        found = previewing.Pyramid(points, sum(values.values())) if points else None
+    if found:
+        await learning.insert(tx, "value", {"points": found.points}, customers=found.customers, as_of=as_of.isoformat(), made_at=now)
 
 
 async def _learn_risk(tx: Transaction, rules: Rules, as_of: date, now: datetime) -> None:
@@ -149,16 +154,25 @@ async def _learn_risk(tx: Transaction, rules: Rules, as_of: date, now: datetime)
     await learning.insert(tx, "risk", {"rates": rates}, customers=seen, as_of=as_of.isoformat(), made_at=now)
 
 
+async def _met_too_late(tx: Transaction, recut: sa.Row[Any], page: int) -> Sequence[str]:
+    """Newcomers whom the stream scored by the points before, and who became visible behind the page they belong to."""
+    scoring = (await ruling.in_force(tx, clock.now())).parameters.rfm
+    return await repository.scored_by_older(tx, recut.version, lambda population: scoring.of(population).method == "quantile", limit=page)
+
+
 async def _assess_page(tx: Transaction, recut: sa.Row[Any], page: int) -> bool:
     now, as_of = clock.now(), date.fromisoformat(recut.as_of)
-    customer_ids = await customers.ids_after(tx, recut.scored_to, limit=page)
+    following = await customers.ids_after(tx, recut.scored_to, limit=page)
+    customer_ids = following or await _met_too_late(tx, recut, page)
     if not customer_ids:
         await repository.update_recut(tx, recut.version, finished_at=now)
+        await analysis.snapshot(tx, as_of)
         log.info("recut_finished", version=recut.version, customers=recut.customers)
         return False
     held = await hold(tx, customer_ids, now)
     held.to_score |= held.features.keys()
-    changed = await settle(tx, held, rules=await ruling.read(tx, now), today=as_of, now=now, scored_to=as_of)
-    done = {"scored_to": customer_ids[-1], "customers": recut.customers + len(customer_ids), "changed": recut.changed + changed}
+    today = as_of if recut.made_by in {"request", "engine"} else now.date()
+    changed = await settle(tx, held, rules=await ruling.read(tx, now), today=today, now=now, scored_to=as_of)
+    done = {"scored_to": max(recut.scored_to, customer_ids[-1]), "customers": recut.customers + len(customer_ids), "changed": recut.changed + changed}
     await repository.update_recut(tx, recut.version, **done)
     return True

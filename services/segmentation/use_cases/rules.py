@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import NamedTuple
 
@@ -10,22 +11,25 @@ from services.segmentation.parameters import BUILT_IN, Parameters, ParameterSet,
 from services.segmentation.repository import customers
 from services.segmentation.repository import learning as models
 from services.segmentation.repository import parameters as sets
+from services.segmentation.seen import Seen
 from shared.database import Transaction
 
 
 class Rules(NamedTuple):
     in_force: ParameterSet
     learned: Learned
-    heard: date | None = None
-    """The day the feeds have come to."""
+    heard: Mapping[str, date] = {}
+    """How far the feeds of usage and payments have come."""
 
     @property
     def parameters(self) -> Parameters:
         return self.in_force.parameters
 
+    def seen(self, today: date) -> Seen:
+        return Seen(today, *(min(today, self.heard[name]) if name in self.heard else None for name in ("usage", "payments")))
+
     def behaviour_until(self, today: date) -> date:
-        """What a customer did is judged as of this day: before the feeds have come to a day, nothing is silence."""
-        return min(today, self.heard) if self.heard else today
+        return self.seen(today).behaviour
 
 
 async def in_force(tx: Transaction, now: datetime) -> ParameterSet:
@@ -35,7 +39,7 @@ async def in_force(tx: Transaction, now: datetime) -> ParameterSet:
 
 async def read(tx: Transaction, now: datetime) -> Rules:
     """Small reads per batch: documents are decoded once per process, as a version never changes."""
-    return Rules(await in_force(tx, now), await _learned(tx), await customers.heard_until(tx))
+    return Rules(await in_force(tx, now), await _learned(tx), await customers.heard(tx))
 
 
 _decoded: dict[tuple[tuple[str, models.Made], ...], Learned] = {}

@@ -1,4 +1,4 @@
-"""HTTP bodies of the segmentation service."""
+"""HTTP bodies: one customer, RFM, segments and warnings."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.segmentation.models import Kind
-from services.segmentation.schemas import View
+from services.segmentation.schemas.scores import View
 from services.segmentation.words import Stage
 from shared.contracts.segmentation import Moment
 
