@@ -28,10 +28,12 @@ console = Console(highlight=False, soft_wrap=True)
 def main() -> int:
     options = _options()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    table, data_dir = Table(options.data, limit=options.limit, every=options.every), options.data_dir or Path(f"data/replay-{options.source}")
+    table = Table(options.data, limit=options.limit, every=options.every, until=options.until)
+    data_dir = options.data_dir or Path(f"data/replay-{options.source}")
     try:
         table.require(SOURCES[options.source].COLUMNS)
-        _begin_anew(data_dir)
+        if not options.go_on:
+            _begin_anew(data_dir)
         return asyncio.run(_replay(options.source, table, data_dir, verify=options.verify))
     except (NotThisDataSet, ReplayFailed, OSError) as error:
         console.print(f"[red]{error}")
@@ -48,11 +50,13 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--source", choices=sorted(SOURCES), required=True, help="which data set it is")
     parser.add_argument("--limit", type=int, help="only the first so many rows")
     parser.add_argument("--every", type=int, default=1, help="only one customer in so many, with all their rows; not with --verify")
+    parser.add_argument("--until", type=date.fromisoformat, help="only rows up to this day, of a data set with dates; not with --verify")
+    parser.add_argument("--go-on", action="store_true", help="with what an earlier replay left: what it sent already counts as duplicate")
     parser.add_argument("--data-dir", type=Path, help="begun anew (data/replay-SOURCE)")
     parser.add_argument("--verify", action="store_true", help="prove every stored row against the file; needs the development packages")
     options = parser.parse_args()
-    if options.verify and options.every != 1:
-        parser.error("--verify holds all rows against the file: not with --every")
+    if options.verify and (options.every != 1 or options.until or options.go_on):
+        parser.error("--verify holds all rows against the file: not with --every, --until or --go-on")
     return options
 
 

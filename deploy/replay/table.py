@@ -27,19 +27,21 @@ class NotThisDataSet(Exception):
 
 class Table:
     """The rows with their numbers, 1 being the one below the header. `every`: of one customer in so many, chosen by a hash of
-    the id, all rows; those without a customer are left out then."""
+    the id, all rows; those without a customer are left out then. `until`: of rows that have a date those up to it."""
 
-    def __init__(self, path: Path, *, limit: int | None = None, every: int = 1) -> None:
-        self.path, self.limit, self.every = path, limit, every
+    def __init__(self, path: Path, *, limit: int | None = None, every: int = 1, until: date | None = None) -> None:
+        self.path, self.limit, self.every, self.until = path, limit, every, until
 
     def __iter__(self) -> Iterator[tuple[int, Row]]:
         with open_plain(self.path) as binary, io.TextIOWrapper(binary, encoding="utf-8", newline="") as text:
             numbered = enumerate(csv.DictReader(text), start=1)
-            yield from itertools.islice((one for one in numbered if self.every == 1 or self._is_chosen(one[1])), self.limit)
+            yield from itertools.islice((one for one in numbered if self._is_chosen(one[1])), self.limit)
 
     def _is_chosen(self, row: Row) -> bool:
+        if self.until and row.get("InvoiceDate", "")[:10] > self.until.isoformat():
+            return False
         customer = row.get("CustomerID")
-        return bool(customer) and zlib.crc32(str(customer).encode()) % self.every == 0
+        return self.every == 1 or (bool(customer) and zlib.crc32(str(customer).encode()) % self.every == 0)
 
     def require(self, columns: tuple[str, ...]) -> None:
         """Raises NotThisDataSet unless there is a first row that has them all."""

@@ -1,134 +1,13 @@
-"""The guided walk, run as a reader runs it: the command of the page starts the system, the blocks are pasted one after the other."""
+"""The walk through the customer service."""
 
 from __future__ import annotations
 
-import io
-import os
-import re
-import socket
-import sqlite3
-import subprocess
-import sys
-import time
-from code import InteractiveConsole
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, redirect_stdout
-from doctest import ELLIPSIS, OutputChecker
 from pathlib import Path
-from typing import NamedTuple, Self
 
-import httpx
-import pytest
-
-ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "docs" / "guides" / "customer.md"
-BLOCK = re.compile(r"^```(python|sh)\n(.*?)^```\n(?:```text\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL)
-START_SECONDS = 60.0
-STOP_SECONDS = 30.0
-COMMAND_SECONDS = 60.0
-
-
-class Block(NamedTuple):
-    line: int
-    language: str
-    code: str
-    shown: str
-
-
-class Terminal(InteractiveConsole):
-    """What the reader has open. An error is the test's, not a line on the screen."""
-
-    def paste(self, code: str) -> str:
-        """What it printed."""
-        printed = io.StringIO()
-        with redirect_stdout(printed):
-            for line in code.splitlines():
-                more = self.push(line)
-        assert not more, "the block does not end where the page ends it"
-        return printed.getvalue()
-
-    def write(self, data: str) -> None:
-        raise AssertionError(data)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for value in self.locals.values():
-            if isinstance(value, httpx.Client | sqlite3.Connection):
-                value.close()
-
-
-@pytest.fixture
-def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither the proxy of this machine nor the make that runs the tests plays a part in it."""
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setenv("HOLDFAST_LOG_LEVEL", "warning")
-    monkeypatch.setenv("MAKEFLAGS", "-o .venv/.run")  # no test installs anything
-    monkeypatch.delenv("MAKELEVEL", raising=False)
+from tests.guides.walking import ROOT, free_ports, places_of, walk
 
 
 def test_every_step_of_the_walk_does_what_the_page_shows(environment: None, tmp_path: Path) -> None:
     """C2 C4 C5 C8 C9 C10 C11: registers, recycles a number, merges, un-merges, exports, erases, and looks at what is left."""
     port = free_ports()
-    places = {"data/walk": str(tmp_path / "data"), "8100": str(port), ".venv/bin/python": sys.executable}
-    start, *steps = blocks(PAGE.read_text(), places)
-    with started(start.code, port, tmp_path / "log"), Terminal() as terminal:
-        for step in steps:
-            printed = terminal.paste(step.code) if step.language == "python" else run(step.code)
-            assert OutputChecker().check_output(step.shown, printed, ELLIPSIS), f"{PAGE.name}:{step.line} shows\n{step.shown}\nand it printed\n{printed}"
-
-
-def blocks(page: str, places: dict[str, str]) -> list[Block]:
-    """In their order, with the places of this run in them."""
-    found = [Block(page.count("\n", 0, one.start()) + 1, one[1], one[2], one[3] or "") for one in BLOCK.finditer(page)]
-    for written, here in places.items():
-        found = [one._replace(code=one.code.replace(written, here)) for one in found]
-    return found
-
-
-@contextmanager
-def started(command: str, port: int, log: Path) -> Iterator[None]:
-    with log.open("wb") as output:
-        process = subprocess.Popen(["/bin/sh", "-c", f"exec env {command}"], cwd=ROOT, stdout=output, stderr=output)
-    try:
-        until_ready(process, port, log)
-        yield
-    finally:
-        process.terminate()
-        process.wait(STOP_SECONDS)
-
-
-def until_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while not is_ready(port):
-        assert process.poll() is None and time.monotonic() < deadline, log.read_text()
-        time.sleep(0.1)
-
-
-def is_ready(port: int) -> bool:
-    try:
-        answer = httpx.get(f"http://127.0.0.1:{port}/health/ready", trust_env=False)
-    except httpx.TransportError:
-        return False
-    return answer.is_success and set(answer.json()["services"].values()) == {"up"}
-
-
-def run(command: str) -> str:
-    done = subprocess.run(["/bin/sh", "-c", command], cwd=ROOT, env=os.environ, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def free_ports() -> int:
-    """The first of four in a row."""
-    for _ in range(100):
-        with ExitStack() as held:
-            first = held.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1]
-            try:
-                for port in range(first + 1, first + 4):
-                    held.enter_context(socket.create_server(("127.0.0.1", port)))
-            except OSError:
-                continue
-            return int(first)
-    raise AssertionError("no four free ports in a row")
+    walk(ROOT / "docs" / "guides" / "customer.md", {"data/walk": str(tmp_path / "data"), **places_of(port)}, port, tmp_path / "log")

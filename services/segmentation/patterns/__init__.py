@@ -11,7 +11,7 @@ group do (`groups.py`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from services.segmentation.features import Features, holdings
 from services.segmentation.ids import id_of
@@ -63,19 +63,19 @@ def open_kinds(features: Features, *, now: datetime, parameters: Patterns = DEFA
 
 
 def _findings(features: Features, facts: Sequence[Fact], change: UsageChange | None, parameters: Parameters) -> Iterator[Finding]:
-    rules = parameters.patterns
-    if features.left_on:
-        return
+    rules, left_on = parameters.patterns, features.left_on
+    facts = [fact for fact in facts if left_on is None or fact.time.astimezone(UTC).date() <= left_on]
     for fact in facts:
         if fact.type == network.UsageSummarised.type:
             yield from usage.forwarding(fact, features.months, rules)
             yield from fraud.sudden_charges(fact, features, parameters.fraud)
         elif fact.type == orders.PortOutRequested.type or (fact.type == care.InquiryMade.type and fact.data["kind"] == "port_out_pin"):
             yield usage.port_out(fact)
-        elif fact.type == customer.CaseOverdue.type:
+        elif fact.type == customer.CaseOverdue.type and left_on is None:
             yield from usage.complaint_overdue(fact, features)
-    if change:
-        newest = max((fact for fact in facts if fact.type == network.UsageSummarised.type), key=lambda fact: fact.time)
+    summaries = [fact for fact in facts if fact.type == network.UsageSummarised.type]
+    if change and summaries:
+        newest = max(summaries, key=lambda fact: fact.time)
         yield from usage.usage_fall(change, newest, rules)
         yield from usage.multi_sim(change, newest, rules)
 

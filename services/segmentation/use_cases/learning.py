@@ -36,6 +36,10 @@ Learn = Callable[[Transaction, Rules, date], Awaitable[Learnt]]
 log = telemetry.logger()
 
 
+class NothingToLearnFrom(Exception):
+    """Nobody shows yet what a kind is learned from."""
+
+
 async def want(tx: Transaction, kinds: list[Kind]) -> None:
     """Learned anew as soon as the worker comes to it, whatever the day."""
     await repository.want(tx, kinds)
@@ -72,7 +76,7 @@ async def _due(tx: Transaction, rules: Rules, today: date) -> Kind | None:
 async def _try(tx: Transaction, learn: Learn, rules: Rules, today: date) -> tuple[Learnt | None, str | None]:
     try:
         return await learn(tx, rules, today), None
-    except (clv.CannotFit, clustering.TooFewCustomers) as error:
+    except (NothingToLearnFrom, clv.CannotFit, clustering.TooFewCustomers) as error:
         return None, str(error)[:300]
 
 
@@ -80,7 +84,7 @@ async def _lifetime(tx: Transaction, rules: Rules, today: date) -> Learnt:
     """Frequency and recency are of repeat purchases; what a purchase is worth is judged by all of them."""
     rows = [row async for row in repository.purchase_histories(tx)]
     if not rows:
-        raise clv.CannotFit("nobody who pays as they go has paid yet")
+        raise NothingToLearnFrom("nobody who pays as they go has paid yet")
     days = np.array([row[0] for row in rows], dtype=float)
     first = np.array([date.fromisoformat(row[1]).toordinal() for row in rows], dtype=float)
     last = np.array([date.fromisoformat(row[2]).toordinal() for row in rows], dtype=float)
@@ -103,7 +107,7 @@ async def _survival(tx: Transaction, rules: Rules, today: date) -> Learnt:
     since = today - timedelta(days=OBSERVED_DAYS)
     seen = [row async for features in _sampled(tx, rules) for row in _contracts(features, since, today)]
     if not seen:
-        raise clv.CannotFit("there are no contracts yet")
+        raise NothingToLearnFrom("there are no contracts yet")
     months, ended, entered = (np.array(column, dtype=float) for column in zip(*seen, strict=True))
     model = await asyncio.to_thread(lambda: clv.fit_survival(months, ended, entered=entered))
     return model.document(), len(seen)
@@ -135,6 +139,8 @@ async def _clusters(tx: Transaction, rules: Rules, today: date) -> Learnt:
 
 async def _affinity(tx: Transaction, rules: Rules, today: date) -> Learnt:
     counts = affinity.count([frozenset(held_by(features)) async for features in _sampled(tx, rules) if features.live])
+    if not counts.singles:
+        raise NothingToLearnFrom("nobody holds a product yet")
     parameters = replace(affinity.PARAMETERS, least_customers=rules.parameters.clusters.affinity_least_customers)
     found = affinity.rules_of(counts, parameters)
     return {"rules": [rule._asdict() for rule in found[:RULES_KEPT]]}, counts.customers

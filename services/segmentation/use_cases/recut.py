@@ -94,7 +94,7 @@ async def _ask(tx: Transaction, newest: sa.Row[Any] | None, *, as_of: date, made
 
 
 async def _cut(tx: Transaction, recut: sa.Row[Any]) -> bool:
-    as_of = date.fromisoformat(recut.as_of)
+    as_of = await _as_of_now(tx, recut)
     points: dict[str, dict[str, tuple[int, ...]]] = {}
     counted: dict[str, int] = {}
     wanted = (await ruling.in_force(tx, clock.now())).parameters
@@ -111,6 +111,17 @@ async def _cut(tx: Transaction, recut: sa.Row[Any]) -> bool:
     await repository.insert_cuts(tx, rows)
     await _learn(tx, recut.version, as_of, clock.now())
     return True
+
+
+async def _as_of_now(tx: Transaction, recut: sa.Row[Any]) -> date:
+    """One that nobody gave a day counts to where the feeds have come by now: they went on since it was asked for."""
+    asked = date.fromisoformat(recut.as_of)
+    if recut.made_by in {"request", "engine"}:
+        return asked
+    now = clock.now()
+    heard = max(asked, (await ruling.read(tx, now)).behaviour_until(now.date()))
+    await repository.update_recut(tx, recut.version, as_of=heard.isoformat())
+    return heard
 
 
 async def _learn(tx: Transaction, version: int, as_of: date, now: datetime) -> None:
