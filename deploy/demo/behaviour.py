@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
 from itertools import chain
 
+from deploy.demo.abroad import day_of_takeover, is_taken_over, own_calls, told_daily
 from deploy.demo.care import asks, complains
-from deploy.demo.course import Course
+from deploy.demo.course import Course, Drift
 from deploy.demo.events import Event, Report, event, midnight, money, period, report, voice
 from deploy.demo.population import SLOPPY_AGENT, Cause, Customer, device
 from deploy.demo.scene import Scene
@@ -18,6 +19,7 @@ from deploy.demo.scene import Scene
 FOLLOWS_WITHIN = timedelta(days=45)
 CONTRACT_DAYS = 730
 RIVAL = "rival"
+PAYS_LATE_UNTIL = 0.4  # of a drift into arrears; then not at all
 CALLED_WEEKLY = 6  # of the calling circle
 
 USAGE_LEFT = {  # of outgoing calls and data, when the drift is at its strongest
@@ -36,10 +38,22 @@ PORTS_OUT = (Cause.NONE, Cause.BAD_COVERAGE, Cause.PRICE, Cause.RIVAL_OFFER, Cau
 def events_of(customer: Customer, course: Course, day: date) -> list[tuple[datetime, Event]]:
     if day < customer.since or (course.left and day > course.left):
         return []
-    drift = course.drift_on(day)
-    scene = Scene(customer, course, day, customer.random(day), drift, drift.strength(day) if drift else 0.0)
+    scene = _scene(customer, course, day)
     reports = chain.from_iterable(act(scene) for act in ACTS)
     return [(said.at, event(f"{customer.customer_id}-{day:%y%m%d}-{nth:02d}", said)) for nth, said in enumerate(reports)]
+
+
+def _scene(customer: Customer, course: Course, day: date) -> Scene:
+    drift = course.drift_on(day)
+    return Scene(customer, course, day, customer.random(day), drift, drift.strength(day) if drift else 0.0)
+
+
+def contract_end(who: Customer, day: date) -> date | None:
+    """Of the term that `day` lies in; None for the prepaid, who have no contract."""
+    if who.payment_type == "prepaid":
+        return None
+    terms = (day - who.joined.date()).days // CONTRACT_DAYS + 1
+    return who.joined.date() + timedelta(days=CONTRACT_DAYS * terms)
 
 
 def joins(scene: Scene) -> Iterator[Report]:
@@ -61,7 +75,7 @@ def joins(scene: Scene) -> Iterator[Report]:
         yield report(who.joined + 2 * minute, "orders.port_in_completed", scene.by_customer, other_operator=RIVAL, **signed)
     yield report(
         who.joined + 3 * minute, "orders.subscription_activated", scene.by_customer, msisdn=who.msisdn, imsi=who.imsi, brand=scene.plan.brand,
-        brand_rank=scene.plan.brand_rank, plan=scene.plan.name, payment_type=who.payment_type, contract_ends=_contract_end(who, scene.day), **signed,
+        brand_rank=scene.plan.brand_rank, plan=scene.plan.name, payment_type=who.payment_type, contract_ends=contract_end(who, scene.day), **signed,
     )  # fmt: skip
     if who.cug:
         yield report(who.joined + 4 * minute, "orders.cug_membership_changed", scene.by_customer, cug=who.cug, member=True, **signed)
@@ -98,18 +112,23 @@ def _registered_again(scene: Scene) -> Report:
 def uses(scene: Scene) -> Iterator[Report]:
     """Weekly, about the seven days before."""
     who, week_start = scene.customer, scene.day - timedelta(days=7)
-    if scene.day.weekday() != who.reporting_weekday or week_start < who.since:
-        return
+    if scene.day.weekday() == who.reporting_weekday and week_start >= who.since:
+        week = _week(scene, week_start)
+        yield day_of_takeover(scene) if is_taken_over(scene) else week
+
+
+def _week(scene: Scene, week_start: date) -> Report:
+    who = scene.customer
     left = 1 - (1 - USAGE_LEFT[who.cause]) * scene.strength
     out_calls = who.calls_per_week * left * scene.dice.uniform(0.85, 1.15)
     in_calls = who.calls_per_week * (1.0 if who.cause is Cause.MULTI_SIM else left) * scene.dice.uniform(0.85, 1.15)
     kilobytes = who.data_kb_per_week * left * scene.dice.uniform(0.7, 1.3)
     seconds = scene.dice.uniform(70, 110)
     abroad = round(6 * left) if who.visitor else int(scene.dice.random() < 0.04)
-    yield report(
+    return report(
         midnight(scene.day) + timedelta(minutes=30 + who.number % 30), "network.usage_summarised", scene.by_number, **period(week_start, 7),
         on_net=voice(out_calls * (1 - who.off_net_share), in_calls * (1 - who.off_net_share), seconds),
-        off_net=voice(out_calls * who.off_net_share, in_calls * who.off_net_share, seconds),
+        off_net=voice(out_calls * who.off_net_share, in_calls * who.off_net_share, seconds), **own_calls(who, scene.day, left),
         sms_out=scene.dice.randint(0, 4), sms_in=scene.dice.randint(5, 25), data={"g4_kb": round(kilobytes * 0.3), "g5_kb": round(kilobytes * 0.7)},
         roaming={"days": abroad, "calls": abroad, "seconds": abroad * 70}, care_calls=int(scene.dice.random() < 0.03 + 0.2 * scene.strength),
         missed_calls=scene.dice.randint(0, 6) + round(12 * (1 - left)), forwarding=_forwarding(scene), distinct_contacts=round(out_calls * 0.4),
@@ -174,7 +193,7 @@ def _is_billed(scene: Scene) -> Iterator[Report]:
     )  # fmt: skip
     if not scene.drifting(Cause.ARREARS):
         yield from _pays_bill(scene, bill, recurring + extra, scene.at(days=scene.dice.randint(2, 18)))
-    elif scene.strength < 0.4:
+    elif scene.strength < PAYS_LATE_UNTIL:
         yield from _pays_bill(scene, bill, recurring + extra, scene.at(days=scene.dice.randint(25, 38)))
 
 
@@ -192,15 +211,27 @@ def owes(scene: Scene) -> Iterator[Report]:
         yield money(scene.at(), "billing.credit_limit_changed", scene.by_account, limit_minor=scene.dice.randint(3, 20) * 10_000)
     if scene.customer.cause is not Cause.ARREARS or scene.drift is None:
         return
-    owed = 2 * scene.plan.price_minor
     if scene.reaches(0.65):
+        owed = max(_unpaid_minor(scene, scene.drift), scene.plan.price_minor)
         yield money(scene.at(), "billing.account_suspended", scene.by_account, reason="arrears", owed_minor=owed)
     if scene.day == scene.drift.ended and scene.drift.how == "left":
-        yield money(scene.at(), "billing.debt_written_off", scene.by_account, amount_minor=owed)
+        yield money(scene.at(), "billing.debt_written_off", scene.by_account, amount_minor=_unpaid_minor(scene, scene.drift))
     elif scene.day == scene.drift.ended:
-        paid_at = scene.at()
+        paid_at, owed = scene.at(), _unpaid_minor(scene, scene.drift)
         yield money(paid_at, "billing.payment_received", scene.by_account, payment_id=scene.name("P"), amount_minor=owed, method="cash", channel="shop")
         yield report(paid_at + timedelta(minutes=5), "billing.account_resumed", scene.by_account, note="paid in full")
+
+
+def _unpaid_minor(scene: Scene, drift: Drift) -> int:
+    """The bills of the drift that nobody paid until now: their days are told again to know them."""
+    days = (drift.began + timedelta(days=nth) for nth in range((scene.day - drift.began).days + 1))
+    return sum(_billed_minor(scene, day) for day in days if day.day == 1 and drift.strength(day) >= PAYS_LATE_UNTIL)
+
+
+def _billed_minor(scene: Scene, day: date) -> int:
+    then = _scene(scene.customer, scene.course, day)
+    reports = chain.from_iterable(act(then) for act in ACTS[: ACTS.index(owes)])
+    return sum(said.data["amount_minor"] for said in reports if said.type == "billing.bill_issued.v1")
 
 
 def orders(scene: Scene) -> Iterator[Report]:
@@ -235,7 +266,7 @@ def _changes_plan(scene: Scene) -> Iterator[Report]:
 
 
 def _renews(scene: Scene) -> Iterator[Report]:
-    ends = _contract_end(scene.customer, scene.day)
+    ends = contract_end(scene.customer, scene.day)
     if ends is None or scene.drifting():
         return
     signed = {"subscription_id": scene.customer.subscription_id}
@@ -263,16 +294,9 @@ def leaves(scene: Scene) -> Iterator[Report]:
     yield report(gone + timedelta(minutes=1), "orders.subscription_terminated", scene.by_customer, reason=reason, **signed)
 
 
-def _contract_end(who: Customer, day: date) -> date | None:
-    """The end of the term that `day` lies in."""
-    if who.payment_type == "prepaid":
-        return None
-    terms = (day - who.joined.date()).days // CONTRACT_DAYS + 1
-    return who.joined.date() + timedelta(days=CONTRACT_DAYS * terms)
-
-
 def _device(scene: Scene, at: datetime, imei: str) -> Report:
     return report(at, "network.device_changed", scene.by_number, imei=imei, tac=imei[:8])
 
 
-ACTS: tuple[Callable[[Scene], Iterator[Report]], ...] = (joins, uses, suffers, pays, owes, asks, complains, orders, leaves)
+# What is told more comes last: an event's name says which of the day it is, and its fate follows from its name.
+ACTS: tuple[Callable[[Scene], Iterator[Report]], ...] = (joins, uses, suffers, pays, owes, asks, complains, orders, leaves, told_daily)

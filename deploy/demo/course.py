@@ -15,6 +15,8 @@ DAYS_BETWEEN_DRIFTS = 700.0  # of those who have a cause: about 3 % of all begin
 DAYS_BETWEEN_PLANS = 800.0
 DAYS_AT_REST = 60
 DAYS_TO_RECOVER = 14
+DAYS_UNTIL_TAKEN_OVER = 8000.0  # of everybody, once: about 4 in a thousand in a month
+WEEKS_TAKEN_OVER = (1, 2)
 YEARS_AHEAD = 50
 COMPANIES_SINCE = date(2020, 1, 1)
 
@@ -67,6 +69,8 @@ class Course:
     drifts: tuple[Drift, ...]
     plans: tuple[tuple[date, Plan], ...]
     accepted: tuple[date, ...]
+    taken_over: tuple[date, ...] = ()
+    """The days on which somebody else uses the number: whole weeks as they are reported."""
 
     @property
     def left(self) -> date | None:
@@ -86,7 +90,7 @@ def course_of(customer: Customer, contacts: Sequence[Contact] = ()) -> Course:
     if customer.responder is Responder.DO_NOT_DISTURB and contacts:
         drifts = _woken(customer, drifts, contacts[0])
     accepted = tuple(contact.at.date() for contact in contacts if contact.offer_accepted)
-    return Course(drifts, tuple(_plans(customer, drifts)), accepted)
+    return Course(drifts, tuple(_plans(customer, drifts)), accepted, _taken_over(customer))
 
 
 def _drifts(customer: Customer, contacts: Sequence[Contact]) -> Iterator[Drift]:
@@ -135,6 +139,13 @@ def _woken(customer: Customer, drifts: tuple[Drift, ...], contact: Contact) -> t
     if before and called < before[-1].ended:
         return (*before[:-1], replace(before[-1], ended=leaves, how="left"))
     return (*before, Drift(called + timedelta(days=1), leaves, ended=leaves, how="left", would_leave=False))
+
+
+def _taken_over(customer: Customer) -> tuple[date, ...]:
+    dice = customer.random("taken over")
+    began = customer.since + timedelta(days=7 + round(dice.expovariate(1 / DAYS_UNTIL_TAKEN_OVER)))
+    began += timedelta(days=(customer.reporting_weekday - began.weekday()) % 7)
+    return tuple(began + timedelta(days=nth) for nth in range(7 * dice.choice(WEEKS_TAKEN_OVER)))
 
 
 def _plans(customer: Customer, drifts: tuple[Drift, ...]) -> Iterator[tuple[date, Plan]]:

@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from deploy.demo.behaviour import contract_end
 from deploy.demo.course import Course
 from deploy.demo.population import Customer, known_by
 from deploy.demo.state import State, write
@@ -39,7 +40,12 @@ def lines_of(stream: Stream, state: State, today: date) -> Iterator[dict[str, An
 
 
 def line_of(customer: Customer, former: Customer | None, course: Course, calls: Sequence[Mapping[str, Any]], today: date) -> dict[str, Any]:
-    """The drifts begun so far; `would_leave` is the day they go if nobody calls, none for those who stay."""
+    """The drifts begun so far; `would_leave` is the day they go if nobody calls, none for those who stay.
+
+    Colleagues, of one `cug` and with the cause `employer_paid`, drift on the same day. `contract_ends` is that of the term running.
+    `fraud_on`: the days so far on which somebody else used the number, none for most. When a complaint was overdue is not told
+    here: it follows from the events about it and the time allowed.
+    """
     drifts = [
         {
             "began": drift.began,
@@ -59,6 +65,10 @@ def line_of(customer: Customer, former: Customer | None, course: Course, calls: 
         "former_customer_id": customer.former_customer_id,
         "known_by": known_by(customer, former) if former else None,
         "registered_twice_as": customer.twin_id if customer.registered_twice else None,
+        "household": customer.household,
+        "cug": customer.cug,
+        "contract_ends": contract_end(customer, today),
+        "fraud_on": [day for day in course.taken_over if day <= min(today, course.left or today)] or None,
         "drift_began": last["began"],
         "would_leave": last["would_leave"],
         "left": course.left if course.left and course.left <= today else None,

@@ -39,4 +39,4 @@ def bad_debt(account: Account, months: Mapping[str, Month], position: Position, 
 
 def dunning_level(position: Position, parameters: Arrears) -> int:
     """0 to 4, as in `DUNNING`."""
-    return sum(position.overdue_days >= days for days in parameters.dunning_days) if position.owed_minor else 0
+    return sum(position.overdue_days >= days for days in parameters.dunning_days) if position.owed_minor >= parameters.least_owed_minor else 0

@@ -119,6 +119,7 @@ class Patterns(Section):
     contract_ending_days: Days = 45
     contract_urgent_days: Days = 14
     rfm_fall_days: Days = Field(default=14, description="RFM migration: from a good segment to one at risk within so many days")
+    rfm_rhythm: float = Field(default=3.0, ge=0, le=100, description="And nothing was bought for so many times the customer's own mean gap")
     rfm_from: tuple[Segment, ...] = ("champions", "loyal")
     rfm_to: tuple[Segment, ...] = ("at_risk", "cannot_lose", "hibernating", "lost")
     silent_days: Days = Field(default=21, description="No chargeable event for so long")
@@ -255,6 +256,7 @@ class Moments(Section):
 class Arrears(Section):
     """The scorecard of bad debt, and when which dunning step is due."""
 
+    least_owed_minor: Minor = Field(default=1_000, description="Less than this past due starts no dunning")
     dunning_days: tuple[Days, Days, Days, Days] = Field(default=(1, 15, 30, 60), description="Past due: reminder, warning, suspension, collection")
     points_per_overdue_day: int = Field(default=1, ge=0, le=100)
     most_overdue_points: int = Field(default=60, ge=0, le=1000)

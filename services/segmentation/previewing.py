@@ -132,7 +132,8 @@ def judge(looked: Looked, side: Side, at: AsOf, *, to_place: bool) -> Judged:
     features, parameters = replace(looked.features, alerted=dict(looked.features.alerted)), side.parameters
     debt = debt_of(features, at.seen, side.in_force)
     segment_before, was_on = looked.fallen_from or (None, None)
-    stands = Stands(at.seen, debt.position, debt.dunning_level, looked.segment, segment_before, was_on)
+    rhythm = looked.purchases.rhythm(at.seen.behaviour) if looked.purchases else None
+    stands = Stands(at.seen, debt.position, debt.dunning_level, looked.segment, segment_before, was_on, rhythm)
     patterns.watch_standing(features, stands, now=at.now, parameters=parameters)
     standing, _ = assess(
         features,

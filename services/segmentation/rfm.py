@@ -60,6 +60,12 @@ class Purchases(NamedTuple):
         """Negative for one who is ahead of `as_of`: a source's clock may run up to a day early."""
         return (as_of - self.last_day).days
 
+    def rhythm(self, as_of: date) -> float | None:
+        """How many of their own mean gaps between purchases ago the last one was; None: they have no rhythm yet."""
+        if self.frequency < 2 or self.first_day is None or self.last_day <= self.first_day:
+            return None
+        return self.recency_days(as_of) * (self.frequency - 1) / (self.last_day - self.first_day).days
+
 
 class Scores(NamedTuple):
     r: int

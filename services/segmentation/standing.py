@@ -19,9 +19,10 @@ from services.segmentation.parameters import ParameterSet
 from services.segmentation.rfm import Purchases
 from services.segmentation.seen import Seen
 from services.segmentation.value import Worth
-from services.segmentation.words import Category, Grade, Measure, Stage, StatusGroup, Tier
+from services.segmentation.words import TIERS, Category, Grade, Measure, Stage, StatusGroup, Tier
 
-FRAUD_IS_NO_CHURN = frozenset({"fraud"})
+NO_CHURN_WARNINGS = frozenset({"fraud", "rfm_migration"})
+"""The one is about a bill; the other says that money comes later than usual, which mostly passes (docs/patterns.md)."""
 
 # Another value or probability alone is no news: they change with every payment.
 NEWS = ("tier", "grade", "star", "category", "lifecycle", "status_group", "cluster", "dunning_level", "churn_cause")
@@ -111,9 +112,10 @@ def assess(
     measures = measures_of(features, purchases, behaviour_until)
     stage, reason = lifecycle.next_stage(before.lifecycle, lifecycle.situation_of(features, seen), parameters.lifecycle)
     is_customer = stage != "prospect" or purchases is not None
-    placed = tiers.tier_of(worth.value_minor, points=learned.points(parameters), before=before.tier, measures=measures, parameters=parameters.tiers)
+    points = learned.points(parameters)
+    placed = _as_left(features, before) or tiers.tier_of(worth.value_minor, points=points, before=before.tier, measures=measures, parameters=parameters.tiers)
     group = status_group(features, open_alerts)
-    churn = risk.churn_risk([kind for kind in open_alerts if kind not in FRAUD_IS_NO_CHURN], learned.rates(parameters))
+    churn = risk.churn_risk([kind for kind in open_alerts if kind not in NO_CHURN_WARNINGS], learned.rates(parameters))
     standing = Standing(
         customer_id=features.customer_id,
         as_of=seen.today.isoformat(),
@@ -144,11 +146,17 @@ def assess(
     return standing, worth
 
 
+def _as_left(features: Features, before: Before) -> tiers.Placed | None:
+    """Who left keeps the tier they left with: that is who is to be won back, and whose leaving counts for it."""
+    held = next((tier for tier in TIERS if tier == before.tier), None)
+    return tiers.Placed(held, "as when they left") if held and features.left_on else None
+
+
 def status_group(features: Features, open_alerts: list[str]) -> StatusGroup:
-    """Fraud is a warning about a bill, not about leaving."""
+    """By the warnings of leaving."""
     if not features.live:
         return "off_net"
-    return "warning" if set(open_alerts) - FRAUD_IS_NO_CHURN else "stable"
+    return "warning" if set(open_alerts) - NO_CHURN_WARNINGS else "stable"
 
 
 def measures_of(features: Features, purchases: Purchases | None, today: date) -> Mapping[Measure, int]:

@@ -99,6 +99,20 @@ def test_arrears_pay_late_are_suspended_and_end_by_us() -> None:
     assert reasons(events) == ["arrears"]
 
 
+def test_who_finds_the_money_after_all_pays_every_bill() -> None:
+    who = customer(Cause.ARREARS, responder=Responder.SURE)
+    course = course_of(who)
+    drift = course.drifts[0]
+    events = story(who, course, drift.began, drift.ended)
+    bills = {one["bill_id"]: one["amount_minor"] for one in data(events, "billing.bill_issued")}
+    payments = data(events, "billing.payment_received")
+    named = {one["bill_id"] for one in payments if "bill_id" in one}
+    unpaid = sum(amount for bill, amount in bills.items() if bill not in named)
+    assert [one["amount_minor"] for one in payments if "bill_id" not in one] == [unpaid]
+    assert unpaid > 0
+    assert data(events, "billing.account_resumed")
+
+
 def test_multi_sim_stops_calling_out_and_is_still_called() -> None:
     events = drifting(Cause.MULTI_SIM)
     assert fall(weekly(events, "out")) < 0.3

@@ -262,8 +262,8 @@ def test_rfm_migration_from_a_good_segment_to_one_at_risk(segment: Segment | Non
     assert looked_at(subscriber(), segment=segment) == []
 
 
-def test_rfm_migration_is_armed_again_by_a_good_segment() -> None:
-    """S8"""
+def test_rfm_migration_is_armed_again_by_its_cool_down_alone() -> None:
+    """S8: who pays monthly is in and out of a good segment with every payment."""
     features = subscriber()
     fallen: dict[str, Any] = {"segment": "at_risk", "segment_before": "loyal"}
     assert told_of(looked_at(features, **fallen)) == [("rfm_migration", "warning")]
@@ -271,7 +271,15 @@ def test_rfm_migration_is_armed_again_by_a_good_segment() -> None:
     looked_at(features, 2, segment="need_attention")
     assert "rfm_migration" in features.alerted
     looked_at(features, 3, segment="loyal")
-    assert told_of(looked_at(features, 4, **fallen)) == [("rfm_migration", "warning")]
+    assert looked_at(features, 4, **fallen) == []
+    assert told_of(looked_at(features, 30, **fallen)) == [("rfm_migration", "warning")]
+
+
+@pytest.mark.parametrize(("rhythm", "is_raised"), [(None, True), (2.9, False), (3.0, True)])
+def test_rfm_migration_is_against_the_customers_own_rhythm(rhythm: float | None, is_raised: bool) -> None:
+    """S8: nothing was bought for three times as long as they usually take."""
+    alerts = looked_at(subscriber(), segment="at_risk", segment_before="loyal", rhythm=rhythm)
+    assert told_of(alerts) == ([("rfm_migration", "warning")] if is_raised else [])
 
 
 # Arrears

@@ -127,12 +127,12 @@ def test_what_was_before_holds_on() -> None:
 
 
 def test_of_who_left_the_day_and_what_is_owed_are_left() -> None:
-    """S5 S15: nothing is at risk any more, whatever warnings are open."""
+    """S3 S5 S15: nothing is at risk any more, whatever warnings are open; the tier is the one they left with."""
     features = customer(subscription(until=3, reason="port_out"), months=months(paid_minor=[10_000] * 12))
     found = assessed(features, alerts=("port_out_inquiry",), before=Before(tier="gold", lifecycle="mature", lifecycle_since="2026-01-01"))
     assert (found.lifecycle, found.lifecycle_since, found.left_on) == ("churned", "2026-11-02", "2026-10-30")
     assert (found.status_group, found.churn_probability, found.churn_cause, found.revenue_at_risk_minor) == ("off_net", 0.0, "none", 0)
-    assert (found.future_value_minor, found.value_minor, found.tier) == (0, 48_000, "iron")
+    assert (found.future_value_minor, found.value_minor, found.tier) == (0, 48_000, "gold")
 
 
 def test_who_is_known_by_payments_alone_stands_in_a_tier() -> None:

@@ -24,10 +24,12 @@ class Stands(NamedTuple):
     segment_before: Segment | None
     """A good segment they were in within the days that RFM migration looks back; None: in none."""
     segment_before_on: date | None = None
+    rhythm: float | None = None
+    """Days since the last purchase over the customer's own mean days between purchases; None: no rhythm known."""
 
 
 def arm_again(features: Features, stands: Stands, parameters: Parameters) -> None:
-    """What is over: the bill paid, the contract renewed, the silence broken, the segment good again."""
+    """What is over: the bill paid, the contract renewed, the silence broken."""
     rules, alerted = parameters.patterns, features.alerted
     if not stands.position.owed_minor:
         alerted.pop("arrears", None)
@@ -36,8 +38,6 @@ def arm_again(features: Features, stands: Stands, parameters: Parameters) -> Non
     silent = _silent_days(features, stands)
     if silent is not None and silent < rules.silent_days:
         alerted.pop("silent", None)
-    if stands.segment in rules.rfm_from:
-        alerted.pop("rfm_migration", None)
 
 
 def findings(features: Features, stands: Stands, now: datetime, parameters: Parameters) -> Iterator[Finding]:
@@ -82,7 +82,8 @@ def _silent_days(features: Features, stands: Stands) -> int | None:
 
 
 def _rfm_migration(stands: Stands, now: datetime, parameters: Parameters) -> Iterator[Finding]:
-    if stands.segment in parameters.patterns.rfm_to and stands.segment_before:
+    out_of_rhythm = stands.rhythm is None or stands.rhythm >= parameters.patterns.rfm_rhythm
+    if stands.segment in parameters.patterns.rfm_to and stands.segment_before and out_of_rhythm:
         reason = f"From {stands.segment_before} to {stands.segment} within {parameters.patterns.rfm_fall_days} days"
         since = stands.segment_before_on.isoformat() if stands.segment_before_on else None
         evidence = {"from": stands.segment_before, "to": stands.segment, "was_on": since}

@@ -15,6 +15,10 @@ from shared.contracts.customer import Fact
 DEFAULT = BUILT_IN.parameters.patterns
 
 
+# Abroad and premium come and go, and a fraud there would look like a fall the month after.
+AT_HOME = tuple(name for name in OUT_SECONDS if name not in {"out_international_seconds", "out_premium_seconds"})
+
+
 class Usage(NamedTuple):
     """Seconds and the days they cover."""
 
@@ -136,4 +140,4 @@ def _incoming_rise(change: UsageChange) -> float:
 
 
 def _usage(months: Sequence[Month]) -> Usage:
-    return Usage(total(months, *OUT_SECONDS), total(months, "usage_days"), total(months, *IN_SECONDS))
+    return Usage(total(months, *AT_HOME), total(months, "usage_days"), total(months, *IN_SECONDS))

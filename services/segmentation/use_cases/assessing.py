@@ -70,7 +70,9 @@ async def assess_held(
         last = before.get(one)
         debt = debt_of(features, seen, rules.in_force)
         segment_before, was_on = fallen.get(one, (None, None))
-        stands = Stands(seen, debt.position, debt.dunning_level, scored.segment(one), segment_before, was_on)
+        purchases = scored.purchases(one)
+        rhythm = purchases.rhythm(seen.behaviour) if purchases else None
+        stands = Stands(seen, debt.position, debt.dunning_level, scored.segment(one), segment_before, was_on, rhythm)
         if one not in retold:
             alerts += patterns.watch_standing(features, stands, now=now, parameters=rules.parameters)
         standing, reached = _stand(features, debt, scored, last, rules, seen, now, facts.get(one, ()))

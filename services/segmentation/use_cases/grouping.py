@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
+from services.segmentation.features import Features
 from services.segmentation.patterns import raise_alerts
 from services.segmentation.repository import groups as repository
 from services.segmentation.use_cases import groups
@@ -45,6 +46,12 @@ async def _look_at(tx: Transaction, group_id: str, changes: int, held: Held, rul
     found, raised_on = groups.findings(group_id, await groups.members(tx, group_id), raised_on=raised_on, now=now, parameters=parameters)
     for customer_id in sorted(found.keys() & held.features.keys()):
         features = held.features[customer_id]
-        if features.live and not features.sign and group_id in set(groups.groups_of(features)):
-            held.alerts += raise_alerts(features, found[customer_id], now=now, parameters=parameters)
+        listed = found[customer_id] if _is_at_rest(features, group_id) else [one for one in found[customer_id] if one.kind == "group_churn"]
+        if features.live:
+            held.alerts += raise_alerts(features, listed, now=now, parameters=parameters)
     await repository.note_looked_at(tx, group_id, changes=changes, raised_on=raised_on)
+
+
+def _is_at_rest(features: Features, group_id: str) -> bool:
+    """In the group and showing nothing: who shows a sign, or was taken out of the group, is told only that it goes as a whole."""
+    return not features.sign and group_id in set(groups.groups_of(features))
