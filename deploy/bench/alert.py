@@ -1,12 +1,15 @@
-"""From an event to its warning: from before a question that announces a departure is published until the warning is read."""
+"""From an event to its warning: from before a question that announces a departure, or a day of calls that is fraud, is published until the
+warning is read. One after the other."""
 
 from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from time import monotonic
+from typing import Any
 
 import orjson
 
@@ -15,7 +18,8 @@ from deploy.bench.place import Place
 from deploy.bench.processes import PartEnded
 from shared import clock
 from shared.bus import Bus, Consumer, Message
-from shared.contracts import care, topics
+from shared.contracts import care, network, topics
+from shared.contracts.envelope import Payload
 from shared.outbox import event_message
 
 SERVICES = ("customer", "segmentation")
@@ -24,7 +28,7 @@ WARM_UP_SECONDS = 3.0
 LAST_ALERT_SECONDS = 60.0
 
 
-async def alerts_at_rate(place: Place, load: Iterator[Message], customer_ids: Sequence[str], *, rate: float, seconds: float) -> Loaded:
+async def alerts_at_rate(place: Place, load: Iterator[Message], numbers: Mapping[str, str], *, rate: float, seconds: float) -> Loaded:
     """Load, question and warning each go by a connection of their own."""
     async with AsyncExitStack() as stack:
         busy, asking, reading = [await stack.enter_async_context(open_for(place)) for _ in range(3)]
@@ -32,7 +36,7 @@ async def alerts_at_rate(place: Place, load: Iterator[Message], customer_ids: Se
         reader = asyncio.create_task(_note_arrivals(await reading.consumer(f"bench-{uuid.uuid4().hex}", (topics.ALERTS,)), arrived))
         offering = asyncio.create_task(offer(busy, load, rate=rate, seconds=seconds))
         await asyncio.sleep(WARM_UP_SECONDS)
-        sent = await _ask(asking, customer_ids, until_done=offering)
+        sent = await _ask(asking, numbers, until_done=offering)
         left = {service: await behind(place, service) for service in SERVICES}
         await _all_of(sent, arrived)
         reader.cancel()
@@ -40,21 +44,30 @@ async def alerts_at_rate(place: Place, load: Iterator[Message], customer_ids: Se
     return Loaded(Took.of(delays, failed=len(sent) - len(delays)), offering.result(), left)
 
 
-async def _ask(bus: Bus, customer_ids: Sequence[str], *, until_done: asyncio.Future[float]) -> dict[str, float]:
+async def _ask(bus: Bus, numbers: Mapping[str, str], *, until_done: asyncio.Future[float]) -> dict[str, float]:
     """One customer after the other; event id to when."""
     sent: dict[str, float] = {}
-    for customer_id in customer_ids:
+    for nth, (customer_id, number) in enumerate(numbers.items()):
         if until_done.done():
             break
         event_id = uuid.uuid4().hex
         sent[event_id] = monotonic()
-        await bus.publish([_question(event_id, customer_id)])
+        await bus.publish([_fraud(event_id, number) if nth % 2 else _question(event_id, customer_id)])
         await asyncio.sleep(1 / QUESTIONS_PER_SECOND)
     return sent
 
 
 def _question(event_id: str, customer_id: str) -> Message:
-    payload, subject = care.InquiryMade, f"customer:{customer_id}"
+    return _message(event_id, care.InquiryMade, f"customer:{customer_id}", care.InquiryMade.example | {"kind": "port_out_pin"})
+
+
+def _fraud(event_id: str, number: str) -> Message:
+    """Five hours abroad within a day."""
+    day = {"period_start": clock.now() - timedelta(days=1), "period_end": clock.now()}
+    return _message(event_id, network.UsageSummarised, f"msisdn:{number}", day | {"international": {"out_calls": 60, "out_seconds": 18_000}})
+
+
+def _message(event_id: str, payload: type[Payload], subject: str, data: dict[str, Any]) -> Message:
     event = {
         "specversion": "1.0",
         "id": event_id,
@@ -62,7 +75,7 @@ def _question(event_id: str, customer_id: str) -> Message:
         "type": payload.type,
         "subject": subject,
         "time": clock.now(),
-        "data": payload.example | {"kind": "port_out_pin"},
+        "data": data,
     }
     return event_message(payload.topic, subject, event_type=payload.type, event_id=event_id, value=orjson.dumps(event))
 

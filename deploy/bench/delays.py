@@ -41,7 +41,7 @@ async def measure(place: Place, processes: Processes, load: Load, *, rate: float
 
     loop.stop("worker", "gateway")
     loop.stop("api", "gateway")
-    alert = await alerts_at_rate(place, waiting, load.customer_ids, rate=rate, seconds=(LOADED_PHASES - 1) * seconds)
+    alert = await alerts_at_rate(place, waiting, load.numbers, rate=rate, seconds=(LOADED_PHASES - 1) * seconds)
     say(f"  {place.name:9} event to warning       {alert}")
 
     loop.start("api", "gateway")

@@ -36,6 +36,12 @@ class Load(NamedTuple):
         return list(dict.fromkeys(message.key.removeprefix("customer:") for message in self.registry))
 
     @property
+    def numbers(self) -> dict[str, str]:
+        """The MSISDN of each customer."""
+        activated = (orjson.loads(message.value) for message in self.registry)
+        return {one["subject"].removeprefix("customer:"): one["data"]["msisdn"] for one in activated if one["type"] == orders.SubscriptionActivated.type}
+
+    @property
     def mean_bytes(self) -> int:
         return sum(len(message.value) for message in self.reported) // len(self.reported)
 

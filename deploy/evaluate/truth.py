@@ -33,7 +33,7 @@ from deploy.demo.population import Cause
 from deploy.evaluate.complaints import Overdue
 from deploy.evaluate.metrics import Episode, Window
 
-CHURN = ("usage_fall", "forwarding_off_net", "port_out_inquiry", "multi_sim", "silent", "rfm_migration", "group_churn", "peer_churn")
+CHURN = ("usage_fall", "forwarding_off_net", "port_out_inquiry", "multi_sim", "silent", "group_churn", "peer_churn")
 """What tells of somebody's leaving; complaints, contracts, debts and fraud are matters of their own."""
 ANY, LEAVERS = "any_churn", "any_churn, leavers"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from services.segmentation.repository import customers
 from services.segmentation.tables import FEATURES, MODEL_TRIALS, MODELS, PURCHASE_DAYS
-from shared.database import Transaction, insert_rows
+from shared.database import Transaction, among, insert_rows
 
 READ_ROWS = 5_000
 
@@ -59,25 +59,20 @@ async def want(tx: Transaction, kinds: Sequence[str]) -> None:
     await insert_rows(tx, MODEL_TRIALS, rows, key=("kind",), merge={"wanted": "replace"})
 
 
-async def purchase_histories(tx: Transaction) -> AsyncIterator[tuple[int, str, str, int]]:
-    """(days with a payment, first, last, paid less reversed) of everybody who pays as they go, read in pages by id."""
+async def purchase_histories(tx: Transaction, customer_ids: Collection[str]) -> list[tuple[int, str, str, int]]:
+    """(days with a payment, first, last, paid less reversed) of those among them who pay as they go."""
     days = PURCHASE_DAYS.c
     bought_on = sa.case((days.payments > 0, days.day))
     paid = sa.cast(sa.func.sum(days.paid_minor), sa.BigInteger)
     query = (
-        sa.select(days.customer_id, sa.func.count(bought_on), sa.func.min(bought_on), sa.func.max(bought_on), paid)
+        sa.select(sa.func.count(bought_on), sa.func.min(bought_on), sa.func.max(bought_on), paid)
         .select_from(PURCHASE_DAYS.join(FEATURES, days.customer_id == FEATURES.c.customer_id))
-        .where(sa.func.coalesce(FEATURES.c.payment_type, "") != "postpaid")
+        .where(among(tx, days.customer_id, customer_ids), sa.func.coalesce(FEATURES.c.payment_type, "") != "postpaid")
         .group_by(days.customer_id)
         .having(sa.func.count(bought_on) > 0)
         .order_by(days.customer_id)
-        .limit(READ_ROWS)
     )
-    page: Sequence[Any] = (await tx.execute(query)).all()
-    while page:
-        for row in page:
-            yield row[1], row[2], row[3], row[4]
-        page = (await tx.execute(query.where(days.customer_id > page[-1][0]))).all()
+    return [(row[0], row[1], row[2], row[3]) for row in await tx.execute(query)]
 
 
 async def ids(tx: Transaction) -> AsyncIterator[str]:

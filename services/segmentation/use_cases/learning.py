@@ -26,6 +26,7 @@ from services.segmentation.use_cases.rules import Rules
 from shared import clock, telemetry
 from shared.database import Database, Transaction
 
+READ_ROWS = 5_000
 OBSERVED_DAYS = 365
 """Contracts are watched over the last year: who left before may not be on record."""
 
@@ -82,7 +83,9 @@ async def _try(tx: Transaction, learn: Learn, rules: Rules, today: date) -> tupl
 
 async def _lifetime(tx: Transaction, rules: Rules, today: date) -> Learnt:
     """Frequency and recency are of repeat purchases; what a purchase is worth is judged by all of them."""
-    rows = [row async for row in repository.purchase_histories(tx)]
+    chosen, _ = await sampling.choose(tx, at_most=rules.parameters.clusters.sampled_customers)
+    pages = [chosen[start : start + READ_ROWS] for start in range(0, len(chosen), READ_ROWS)]
+    rows = [row for page in pages for row in await repository.purchase_histories(tx, page)]
     if not rows:
         raise NothingToLearnFrom("nobody who pays as they go has paid yet")
     days = np.array([row[0] for row in rows], dtype=float)
