@@ -48,6 +48,7 @@ def check_delays(found: dict[str, Any]) -> None:
         assert took["count"] > 0 and took["failed"] == 0 and 0 < took["p50"] <= took["p99"] <= took["worst"]
 
 
+@pytest.mark.skipif("CI" not in os.environ, reason="a minute for what the embedded run shows too: CI runs it")
 def test_ingest_is_measured_beside_its_floor(tmp_path: Path) -> None:
     needs_stack()
     check_ingest(bench("ingest", tmp_path)["stack"], {"worker", "broker", "postgres"})

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from services.segmentation import affinity, clustering, clv
+from services.segmentation import affinity, clv
 from services.segmentation.behaviour import behaviour_of
 from services.segmentation.features import Features
 from services.segmentation.models import DAYS_PER_MONTH, DAYS_PER_WEEK, Kind, held_by
@@ -77,7 +77,7 @@ async def _due(tx: Transaction, rules: Rules, today: date) -> Kind | None:
 async def _try(tx: Transaction, learn: Learn, rules: Rules, today: date) -> tuple[Learnt | None, str | None]:
     try:
         return await learn(tx, rules, today), None
-    except (NothingToLearnFrom, clv.CannotFit, clustering.TooFewCustomers) as error:
+    except (NothingToLearnFrom, clv.CannotFit) as error:
         return None, str(error)[:300]
 
 
@@ -134,9 +134,15 @@ def _contracts(features: Features, since: date, today: date) -> list[tuple[int, 
 
 
 async def _clusters(tx: Transaction, rules: Rules, today: date) -> Learnt:
+    # scikit-learn takes more than a second of every start and 60 MB, and is needed once a week.
+    from services.segmentation import clustering
+
     rows = [row async for features in _sampled(tx, rules) if features.live and (row := behaviour_of(features, today))]
     wanted = rules.parameters.clusters.clusters or None
-    model = await asyncio.to_thread(lambda: clustering.fit(rows, k=wanted, previous=rules.learned.clusters))
+    try:
+        model = await asyncio.to_thread(lambda: clustering.fit(rows, k=wanted, previous=rules.learned.clusters))
+    except clustering.TooFewCustomers as error:
+        raise NothingToLearnFrom(str(error)) from error
     return model.document(), len(rows)
 
 
