@@ -158,6 +158,8 @@ Holdfast is running; first 360 view answered after {seconds:.0f} s.
   Event docs      {url}/events/docs
   A live 360 view {view}
   Warnings        {url}/v1/alerts
+  Segment map     {url}/v1/pictures/segment-map.svg
+  The business    {url}/v1/analysis/decision
   Work list       {url}/v1/tasks
   Reconciliation  {url}/v1/reconciliation
   Health          {url}/health/ready

@@ -349,3 +349,16 @@ async def test_the_churn_definition_is_asked_of_one_and_of_all(segmentation: Ser
     assert (rate["customers"], rate["churned"], rate["rate"], rate["kinds"], rate["sampled"]) == (2, 1, 0.5, {"port_out": 1}, False)
     answer = await segmentation.http.get("/churn/rate", params={"observed_on": days_ago(-2).date().isoformat()})
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+
+
+async def test_what_came_of_warnings_is_the_risk_of_the_next(segmentation: ServiceUnderTest) -> None:
+    """S15: of four who were warned two months ago two left within the horizon, one later; the prior weighs fifty customers."""
+    left_after = {"w-0": 50, "w-1": 31, "w-2": 5, "w-3": None}
+    await segmentation.send(*(activity(one, profile=subscribed(until=until, reason="port_out" if until else None)) for one, until in left_after.items()))
+    raised = {"kind": "usage_fall", "severity": "warning", "raised_at": days_ago(60), "reason": "", "evidence": {}, "caused_by": "f", "stale_feeds": []}
+    async with segmentation.database.transaction() as tx:
+        await tx.execute(sa.insert(ALERTS), [raised | {"alert_id": f"a-{one}", "customer_id": one} for one in left_after])
+    await recut_all(segmentation)
+    (risk,) = [one for one in (await ask(segmentation, "/models"))["items"] if one["kind"] == "risk"]
+    found = risk["summary"]["rates"]["usage_fall"]
+    assert (found["customers"], found["left"], found["probability"]) == (4, 2, round((2 + 50 * 0.12) / 54, 5))
