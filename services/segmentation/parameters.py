@@ -119,7 +119,7 @@ class Patterns(Section):
     contract_ending_days: Days = 45
     contract_urgent_days: Days = 14
     rfm_fall_days: Days = Field(default=14, description="RFM migration: from a good segment to one at risk within so many days")
-    rfm_rhythm: float = Field(default=3.0, ge=0, le=100, description="And nothing was bought for so many times the customer's own mean gap")
+    rfm_rhythm: float = Field(default=1.5, ge=0, le=100, description="And nothing was bought for so many times the customer's own mean gap")
     rfm_from: tuple[Segment, ...] = ("champions", "loyal")
     rfm_to: tuple[Segment, ...] = ("at_risk", "cannot_lose", "hibernating", "lost")
     silent_days: Days = Field(default=21, description="No chargeable event for so long")

@@ -13,6 +13,9 @@ from shared.contracts.envelope import Amount, AmountOrZero, Currency, Id, Part, 
 PaymentMethod = Literal["cash", "card", "direct_debit", "bank_transfer", "wallet", "voucher"]
 
 
+BOUNCED = frozenset({"bounced", "returned", "insufficient_funds", "chargeback"})
+
+
 class BillLine(Part):
     category: Literal["recurring", "usage", "overage", "roaming", "device", "one_off", "discount", "tax"]
     amount_minor: int = Field(ge=-(10**12), le=10**12, description="Minor units; a discount is negative")
@@ -68,7 +71,7 @@ class PaymentReversed(Payload):
     payment_id: Id
     amount_minor: Amount
     currency: Currency
-    reason: Word
+    reason: Word = Field(description="`bounced`, `returned`, `insufficient_funds`, `chargeback`: the bill is owed again; any other: money given back")
 
 
 class ToppedUp(Payload):

@@ -275,8 +275,8 @@ def paid(amount_minor: int, bill_id: str | None = None, *, at: float) -> Fact:
     return told(billing.PaymentReceived, at=ago(at), amount_minor=amount_minor, bill_id=bill_id)
 
 
-def reversed_(amount_minor: int, *, at: float) -> Fact:
-    return told(billing.PaymentReversed, at=ago(at), amount_minor=amount_minor)
+def reversed_(amount_minor: int, *, at: float, reason: str = "bounced") -> Fact:
+    return told(billing.PaymentReversed, at=ago(at), amount_minor=amount_minor, reason=reason)
 
 
 def suspended(owed_minor: int, *, at: float, reason: str = "arrears") -> Fact:
@@ -327,6 +327,12 @@ def test_a_payment_taken_back_is_owed_again(bill_id: str | None, taken_back: int
     """S9: a direct debit that bounces a few days later, whether or not it named the bill."""
     facts = [bill("B-1", 12_800, issued=30, due=10), paid(12_800, bill_id, at=12), reversed_(taken_back, at=8)]
     assert owed(*facts).owed_minor == left
+
+
+def test_what_was_given_back_is_not_owed_again() -> None:
+    """S9: a refund after a dispute."""
+    facts = [bill("B-1", 12_800, issued=30, due=10), paid(12_800, "B-1", at=12), reversed_(3_000, at=8, reason="disputed")]
+    assert owed(*facts) == Position(0, 0, 0, ())
 
 
 def test_what_was_paid_beyond_a_bill_pays_the_next() -> None:

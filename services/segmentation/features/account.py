@@ -41,7 +41,8 @@ def note(account: Account, fact: Fact) -> None:
     elif fact.type == billing.PaymentReceived.type:
         _pay(account, data.get("bill_id"), data["amount_minor"], day)
     elif fact.type == billing.PaymentReversed.type:
-        _pay(account, None, -data["amount_minor"], day)
+        if data["reason"] in billing.BOUNCED:  # what was given back to the customer is not owed again
+            _pay(account, None, -data["amount_minor"], day)
     elif fact.type == billing.CreditLimitChanged.type:
         _newest(account, "limit", [at, data["limit_minor"]])
     else:
@@ -50,15 +51,19 @@ def note(account: Account, fact: Fact) -> None:
 
 
 def position(account: Account, today: date) -> Position:
-    """What is owed and past due as of a day. Money that names no bill pays those due first, once there are bills; what was taken back
-    is owed again, on the newest bills first, as it names none either."""
+    """What is owed and past due as of a day. Money that names no bill pays those due first, once there are bills; what bounced
+    is owed again, on the newest bill there was by then, as it names none either."""
     known = sorted((bill["due"], bill_id, bill) for bill_id, bill in account.get("bills", {}).items() if "due" in bill)
     left = {bill_id: max(0, bill["amount"] - bill.get("paid", 0)) for _, bill_id, bill in known}
-    unnamed = _unnamed_minor(account, min((bill["issued"] for _, _, bill in known), default=""))
-    for _, bill_id, bill in known if unnamed >= 0 else reversed(known):
-        moved = min(left[bill_id], unnamed) if unnamed >= 0 else max(left[bill_id] - bill["amount"], unnamed)
-        left[bill_id] -= moved
-        unnamed -= moved
+    since = min((bill["issued"] for _, _, bill in known), default="")
+    money = [(day, amount) for day, amount in account.get("credits", ()) if day >= since]
+    unnamed = sum(amount for _, amount in money if amount > 0)
+    for day, amount in money:
+        unnamed -= _owed_again(left, [(bill_id, bill) for _, bill_id, bill in known if bill["issued"] <= day], -amount) if amount < 0 else 0
+    for _, bill_id, _ in known:
+        paid = min(left[bill_id], max(0, unnamed))
+        left[bill_id] -= paid
+        unnamed -= paid
     overdue = [(due, bill_id) for due, bill_id, _ in known if left[bill_id] and date.fromisoformat(due) < today]
     owed, oldest = sum(left[bill_id] for _, bill_id in overdue), overdue[0][0] if overdue else None
     at, reason, barred_for = account.get("bar", ("", "", 0))
@@ -74,9 +79,13 @@ def credit_limit_minor(account: Account) -> int | None:
     return found
 
 
-def _unnamed_minor(account: Account, since: str) -> int:
-    """Paid without naming a bill, less what was taken back, from when the first bill was issued."""
-    return sum(amount for day, amount in account.get("credits", ()) if day >= since)
+def _owed_again(left: dict[str, int], bills: list[tuple[str, dict[str, Any]]], taken_back: int) -> int:
+    """Put back on the newest bills, as far as they were paid; the rest was money that named none."""
+    for bill_id, bill in reversed(bills):
+        back = min(bill["amount"] - left[bill_id], taken_back)
+        left[bill_id] += back
+        taken_back -= back
+    return taken_back
 
 
 def _bill(account: Account, bill_id: str) -> dict[str, Any]:
