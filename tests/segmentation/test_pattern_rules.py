@@ -234,8 +234,9 @@ def test_a_broken_silence_is_armed_again() -> None:
 def test_silence_is_counted_to_where_the_feeds_have_come() -> None:
     """S8: nobody is silent because the network's feed is."""
     features = subscriber(facts=[told(billing.ToppedUp, at=ago(5))])
-    assert looked_at(features, 60, usage=TODAY) == []
-    assert told_of(looked_at(features, 60, usage=TODAY + timedelta(days=16))) == [("silent", "warning")]
+    assert looked_at(features, 20, usage=TODAY + timedelta(days=15)) == []
+    assert looked_at(features, 24, usage=TODAY + timedelta(days=16)) == [], "the feed is a backlog, and no feed that is live"
+    assert told_of(looked_at(features, 23, usage=TODAY + timedelta(days=16))) == [("silent", "warning")]
 
 
 def test_who_just_came_back_is_not_silent() -> None:

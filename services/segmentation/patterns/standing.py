@@ -14,6 +14,10 @@ from services.segmentation.seen import Seen
 from services.segmentation.words import Segment
 
 
+LIVE_DAYS = 7
+"""The feed of usage is live when it has come this close to today: only then is silence one."""
+
+
 class Stands(NamedTuple):
     """What was found out about the customer as of a day."""
 
@@ -68,6 +72,9 @@ def _ending(features: Features, today: date, within_days: int) -> Iterator[tuple
 
 
 def _silent(features: Features, stands: Stands, now: datetime, parameters: Parameters) -> Iterator[Finding]:
+    heard = stands.seen.usage
+    if heard is None or (stands.seen.today - heard).days > LIVE_DAYS:
+        return  # a backlog comes by several partitions, and one of them may be weeks behind another
     days = _silent_days(features, stands)
     if days is not None and days >= parameters.patterns.silent_days:
         evidence = {"silent_days": days, "last_active_on": features.active[-1][1]}
