@@ -13,7 +13,6 @@ from services.segmentation.patterns.finding import Finding, Severity
 from services.segmentation.seen import Seen
 from services.segmentation.words import Segment
 
-
 LIVE_DAYS = 7
 """The feed of usage is live when it has come this close to today: only then is silence one."""
 
