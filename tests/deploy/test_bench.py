@@ -15,7 +15,7 @@ from deploy.stack import missing
 
 pytestmark = pytest.mark.timeout(300)
 
-TINY = ("--customers", "30", "--events", "2500", "--rounds", "1", "--seconds", "1")
+TINY = ("--customers", "30", "--events", "2500", "--rounds", "1", "--seconds", "2")
 ROOT = Path(__file__).parents[2]
 
 
