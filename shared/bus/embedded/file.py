@@ -134,13 +134,26 @@ class News:
 def connect(path: Path) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True)
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
-    connection.execute("PRAGMA journal_mode = WAL")
+    _write_ahead(connection)
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute(f"PRAGMA journal_size_limit = {MAX_IDLE_WAL_BYTES}")
     with transaction(connection):
         for statement in SCHEMA.split(";"):
             connection.execute(statement)
     return connection
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """SQLite itself does not wait here: of those who switch a new file together it refuses some at once, whatever the timeout."""
+    deadline = clock.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or clock.monotonic() > deadline:
+                raise
+        clock.nap(STEP_SECONDS)
 
 
 @contextmanager
