@@ -30,6 +30,7 @@ PUBLISHED = Counter("holdfast_published_total", "Messages published from the out
 FEED_STATE = Gauge("holdfast_feed_state", "1 for the state a source of events is in", ["topic", "source", "state"])
 FEED_SILENCE_SECONDS = Gauge("holdfast_feed_silence_seconds", "Since a source of events was last heard", ["topic", "source"])
 INTAKE = Counter("holdfast_intake_events_total", "Events that came over HTTP, by verdict", ["code"])
+CHURN_ALARMS = Gauge("holdfast_churn_model_alarms", "Alarms of the newest look at the churn models: drift and calibration")
 REQUESTS = Counter("holdfast_requests_total", "HTTP requests", ["service", "method", "route", "status"])
 REQUEST_SECONDS = Histogram("holdfast_request_seconds", "HTTP requests", ["service", "route"])
 

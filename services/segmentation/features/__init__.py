@@ -1,6 +1,6 @@
 """What is kept of a customer, and how an `activity` message changes it.
 
-Months and profile come whole and replace what is held. What facts add (`active`, `account`, `complaints`) comes out the same in
+Months and profile come whole and replace what is held. What facts add (`active`, `account`, `complaints`, `faults`) comes out the same in
 whatever order they arrive, so that a customer told again from the beginning ends where the stream had brought them.
 """
 
@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Literal
 
-from services.segmentation.features import account, active, complaints, holdings
+from services.segmentation.features import account, active, complaints, faults, holdings
 from services.segmentation.features.account import Account
 from services.segmentation.features.complaints import Complaints
+from services.segmentation.features.faults import Faults
 from services.segmentation.features.holdings import Holding, Subscription
 from services.segmentation.features.months import MEASURES_KEPT, MONTHS_KEPT, Month
 from shared.contracts import billing, care, customer, network
@@ -44,6 +45,7 @@ class Features:
     """First and last day of each stretch with chargeable events."""
     account: Account = field(default_factory=dict)
     complaints: Complaints = field(default_factory=dict)
+    faults: Faults = field(default_factory=list)
     alerted: dict[str, dict[str, str]] = field(default_factory=dict)
     """Alert kind -> `alert_id` and event time (`at`) of what was last raised, until it is armed again."""
     moments: dict[str, str] = field(default_factory=dict)
@@ -112,7 +114,7 @@ class Features:
     def _forget(self, activity: Activity) -> None:
         """What was raised stays noted: the same customer is not warned about again because of a merge."""
         self.gaps, self.months, self.brand, self.payment_type, self.population, self.returned = [], {}, None, None, UNKNOWN, False
-        self.holding, self.active, self.account, self.complaints = {}, [], {}, {}
+        self.holding, self.active, self.account, self.complaints, self.faults = {}, [], {}, {}, []
         self.merged_into, self.erased = activity.merged_into, activity.erased
         if self.erased:
             self.alerted, self.moments = {}, {}
@@ -167,10 +169,15 @@ def _on_complaint(features: Features, fact: Fact) -> None:
     complaints.note(features.complaints, fact)
 
 
+def _on_fault(features: Features, fact: Fact) -> None:
+    faults.note(features.faults, fact)
+
+
 _NOTES: dict[str, Any] = {
     network.UsageSummarised.type: _on_usage,
     billing.ToppedUp.type: _on_top_up,
     CustomerReturned.type: _on_return,
+    customer.NetworkFaultMet.type: _on_fault,
     **dict.fromkeys((one.type for one in account.PAYLOADS), _on_account),
     **dict.fromkeys((care.ComplaintOpened.type, care.ComplaintResolved.type, customer.CaseOverdue.type), _on_complaint),
 }

@@ -20,15 +20,17 @@ IN_SECONDS = tuple(f"in_{far_end}_seconds" for far_end in FAR_ENDS)
 DATA_KB = ("data_2g_kb", "data_3g_kb", "data_4g_kb", "data_5g_kb")
 COMPLAINTS = tuple(f"complaints_{kind}" for kind in ("network", "billing", "service", "product", "other"))
 PAID = ("paid_minor", "topped_up_minor")
+METHODS = tuple(f"payments_{method}" for method in ("cash", "card", "direct_debit", "bank_transfer", "wallet", "voucher"))
 
 # Of a month only what a rule or an analysis here reads: the row is rewritten with every batch, and the whole month is the customer service's.
 MEASURES_KEPT = frozenset({
     "usage_days", *OUT_SECONDS, *IN_SECONDS, *DATA_KB, *COMPLAINTS, *PAID, "reversed_minor", "sms_out", "distinct_contacts", "roaming_days",
-    "forwardings_off_net", "billed_minor", "overage_minor", "roaming_billed_minor", "bills", "payments", "top_ups", "suspensions", "written_off_minor",
-    "points_redeemed", "care_calls", "missed_calls", "dropped_calls", "access_failures", "network_faults", "complaints_overdue", "complaints_resolved",
-    "csat_answers", "csat_sum", "nps_answers", "nps_sum", "agent_contacts", "retention_contacts", "retention_saves", "retention_calls",
-    "retention_offers_accepted", "plan_changes", "brand_changes", "products_added", "products_removed", "contracts_renewed", "port_outs_requested",
-    "inquiries_port_out_pin", "inquiries_tariff", "inquiries_bill_detail", "inquiries_contract_end",
+    "forwardings_off_net", "billed_minor", "overage_minor", "roaming_billed_minor", "bills", "payments", *METHODS, "top_ups", "suspensions",
+    "written_off_minor", "points_redeemed", "care_calls", "missed_calls", "dropped_calls", "access_failures", "network_faults", "complaints_major",
+    "complaints_critical", "complaints_overdue", "complaints_resolved", "csat_answers", "csat_sum", "nps_answers", "nps_sum", "agent_contacts",
+    "retention_contacts", "retention_saves", "retention_calls", "retention_offers_accepted", "plan_changes", "brand_changes", "products_added",
+    "products_removed", "contracts_renewed", "port_outs_requested", "inquiries_port_out_pin", "inquiries_tariff", "inquiries_bill_detail",
+    "inquiries_contract_end",
 })  # fmt: skip
 
 

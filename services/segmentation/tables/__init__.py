@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from services.segmentation.tables.analysis import CELLS, RECOUNTS, STOCK_DAYS, STOCK_MONTHS
+from services.segmentation.tables.churn import CHURN_HISTORY, CHURN_MODELS, CHURN_SCORES, EXPOSURES, OBSERVATIONS
 from services.segmentation.tables.metadata import METADATA
 from services.segmentation.tables.scores import ALERTS, CUTS, FEATURES, FEEDS, PURCHASE_DAYS, RECUTS, RFM, RFM_HISTORY
 from services.segmentation.tables.standings import GROUPS, HEARD, MEMBERS, MODEL_TRIALS, MODELS, MOMENTS, PARAMETER_SETS, STANDING_HISTORY, STANDINGS
@@ -19,7 +20,11 @@ IDEMPOTENCY = idempotency_table(METADATA)
 __all__ = [
     "ALERTS",
     "CELLS",
+    "CHURN_HISTORY",
+    "CHURN_MODELS",
+    "CHURN_SCORES",
     "CUTS",
+    "EXPOSURES",
     "FEATURES",
     "FEEDS",
     "GROUPS",
@@ -31,6 +36,7 @@ __all__ = [
     "MODELS",
     "MODEL_TRIALS",
     "MOMENTS",
+    "OBSERVATIONS",
     "OUTBOX",
     "PARAMETER_SETS",
     "PURCHASE_DAYS",

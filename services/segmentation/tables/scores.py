@@ -23,6 +23,7 @@ FEATURES = sa.Table(
     sa.Column("active_day", sa.Text, comment="of a prepaid customer: of the last chargeable event"),
     sa.Column("account", Json, nullable=False, server_default="{}", comment="bills and payments on them, the bar, the credit limit"),
     sa.Column("complaints", Json, nullable=False, server_default="{}"),
+    sa.Column("faults", Json, nullable=False, server_default="[]", comment="network faults met: when, which cell, of what kind"),
     sa.Column("moments", Json, nullable=False, server_default="{}", comment="moment -> the day it was last reached"),
     sa.Column("sign", sa.Text, nullable=False, server_default="", comment="forwarding | silent | left: what others of the group are told"),
     sa.Column("alerted", Json, nullable=False, comment="alert kind -> what was raised and is not armed again"),
