@@ -30,7 +30,7 @@ def main() -> int:
     options = _options()
     plan = Plan(options.customers, options.days, options.history_months, options.steps_a_day, options.seed, options.faults)
     try:
-        with _place(stack=options.stack) as settings:
+        with _place(stack=options.stack, kept=options.keep) as settings:
             telemetry.configure(settings, service="all", role="evaluate")
             return asyncio.run(_evaluate(plan, settings, options.out))
     except (Stalled, StackError) as error:
@@ -72,8 +72,12 @@ def _plain(found: dict[str, Any]) -> dict[str, Any]:
 
 
 @contextmanager
-def _place(*, stack: bool) -> Iterator[Settings]:
-    """Begun anew and taken away at the end."""
+def _place(*, stack: bool, kept: Path | None) -> Iterator[Settings]:
+    """Begun anew and taken away at the end, but for what is to be kept."""
+    if kept is not None:
+        kept.mkdir(parents=True)
+        yield Settings(data_dir=kept, bus="embedded", database="sqlite", log_level="error")
+        return
     with tempfile.TemporaryDirectory(prefix="holdfast-evaluate-") as folder:
         data_dir = Path(folder)
         if not stack:
@@ -93,6 +97,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, help="the same seed is the same operator (1)")
     parser.add_argument("--faults", type=float, default=0.01, help="share of events that are late, out of order, sent twice or malformed (0.01)")
     parser.add_argument("--stack", action="store_true", help="on Kafka and PostgreSQL started for this alone, not on embedded storage")
+    parser.add_argument("--keep", type=Path, help="leave the embedded databases in this new folder, to train models on")
     parser.add_argument("--out", type=Path, default=Path("build/evaluate"), help="alerts, truth and figures as JSON (build/evaluate)")
     return parser.parse_args()
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from services.segmentation.use_cases import activity, feeds
+from services.segmentation.use_cases import activity, feeds, observing
 from shared.contracts.customer import Activity, FeedStateChanged
+from shared.contracts.retention import DecisionMade
 from shared.worker import Batch, Delivery, Handlers
 
 
@@ -15,5 +16,13 @@ async def on_feed_state_changed_note(batch: Batch, deliveries: list[Delivery]) -
     await feeds.note(batch.tx, deliveries)
 
 
+async def on_decision_made_note_exposure(batch: Batch, deliveries: list[Delivery]) -> None:
+    await observing.note_exposures(batch.tx, deliveries)
+
+
 # Feeds first: what is made of the same batch says on which of them it was made.
-HANDLERS: Handlers = {FeedStateChanged: on_feed_state_changed_note, Activity: on_activity_take_in}
+HANDLERS: Handlers = {
+    FeedStateChanged: on_feed_state_changed_note,
+    Activity: on_activity_take_in,
+    DecisionMade: on_decision_made_note_exposure,
+}

@@ -341,6 +341,32 @@ class Churn(Section):
         return self
 
 
+Scoring = Literal["together", "apart", "excluded"]
+
+
+class ChurnScore(Section):
+    """Who is scored by a model, among whom, when that is news, and what is kept to learn from."""
+
+    newcomers: Scoring = Field(default="apart", description="By models of their own, of who has been here for less than `newcomer_days`")
+    newcomer_days: Days = 90
+    visitors: Scoring = "excluded"
+    employer_paid: Scoring = "excluded"
+    involuntary: Scoring = "excluded"
+    involuntary_level: int = Field(default=2, ge=1, le=4, description="Dunning level from which an end would be the operator's doing")
+    news_log_odds: float = Field(default=0.5, gt=0, le=10, description="Told again when the log-odds of leaving moved by so much")
+    arpu_decline_percent: Annotated[int, Field(ge=1, le=100)] = Field(default=40, description="The next whole month against the mean of the three before")
+    arpu_least_minor: Minor = Field(default=1_000, description="A month before; of who spends less nothing can decline")
+    observe_every_days: Annotated[int, Field(ge=1, le=28)] = Field(default=7, description="How often rows are kept to learn from")
+    observed_customers: int = Field(default=50_000, ge=100, le=1_000_000, description="Of so many customers, always the same")
+    psi_watch: float = Field(default=0.1, ge=0, le=10)
+    psi_alarm: float = Field(default=0.25, ge=0, le=10)
+    sensitivity_least_events: int = Field(default=1_000, ge=10, le=10_000_000, description="Who left, in each arm, before sensitivity is learned")
+
+    def of(self, group: Literal["newcomers", "visitors", "employer_paid", "involuntary"]) -> Scoring:
+        found: Scoring = getattr(self, group)
+        return found
+
+
 class Risk(Section):
     """The probability to leave within the horizon while there is no model: by warning, learned from what came of earlier ones."""
 
@@ -369,6 +395,7 @@ class Parameters(Section):
     fraud: Fraud = Fraud()
     clusters: Clusters = Clusters()
     churn: Churn = Churn()
+    churn_score: ChurnScore = ChurnScore()
     risk: Risk = Risk()
 
 

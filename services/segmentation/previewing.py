@@ -31,7 +31,7 @@ NOTHING = "none"
 # What only facts to come, or what is learned next, are judged by: nobody here changes by it.
 LATER = (
     "patterns.longest_fact_age_days", "patterns.usage_", "patterns.baseline_", "patterns.fall_", "patterns.urgent_", "patterns.recovered_",
-    "patterns.forwardings", "patterns.incoming_", "patterns.group_", "patterns.peer_", "moments.", "fraud.", "clusters.", "churn.",
+    "patterns.forwardings", "patterns.incoming_", "patterns.group_", "patterns.peer_", "moments.", "fraud.", "clusters.", "churn.", "churn_score.",
 )  # fmt: skip
 AT_ONCE = ("moments.bad_debt_level",)
 

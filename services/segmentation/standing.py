@@ -98,12 +98,13 @@ def assess(
     purchases: Purchases | None,
     debt: Debt,
     open_alerts: list[str],
+    leaves: float | None = None,
     before: Before,
     seen: Seen,
     in_force: ParameterSet,
     learned: Learned,
 ) -> tuple[Standing, Worth]:
-    """`open_alerts`: the kinds open after what was found today."""
+    """`open_alerts`: the kinds open after what was found today. `leaves`: the probability that a model says; None: rules say it."""
     parameters, behaviour_until = in_force.parameters, seen.behaviour
     future = learned.future_value_minor(features, purchases, behaviour_until, parameters.value)
     worth = value.worth(
@@ -116,6 +117,7 @@ def assess(
     placed = _as_left(features, before) or tiers.tier_of(worth.value_minor, points=points, before=before.tier, measures=measures, parameters=parameters.tiers)
     group = status_group(features, open_alerts)
     churn = risk.churn_risk([kind for kind in open_alerts if kind not in NO_CHURN_WARNINGS], learned.rates(parameters))
+    probability = 0.0 if group == "off_net" else churn.probability if leaves is None else leaves
     standing = Standing(
         customer_id=features.customer_id,
         as_of=seen.today.isoformat(),
@@ -131,9 +133,9 @@ def assess(
         lifecycle_since=seen.today.isoformat() if stage != before.lifecycle else before.lifecycle_since,
         lifecycle_reason=reason or before.lifecycle_reason,
         status_group=group,
-        churn_probability=churn.probability if group != "off_net" else 0.0,
+        churn_probability=probability,
         churn_cause=churn.cause if group != "off_net" else risk.NONE,
-        revenue_at_risk_minor=round(churn.probability * max(0, future)) if group != "off_net" else 0,
+        revenue_at_risk_minor=round(probability * max(0, future)),
         cluster=learned.cluster_of(features, behaviour_until) if features.live else None,
         owed_minor=debt.position.owed_minor,
         overdue_days=debt.position.overdue_days,

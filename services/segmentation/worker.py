@@ -1,10 +1,10 @@
-"""Process 2 of the segmentation service: the consumer, the outbox relay, the daily re-cut, the look at groups, and learning."""
+"""Process 2 of the segmentation service: the consumer, the outbox relay, the daily re-cut, the look at groups, learning, and labels."""
 
 from __future__ import annotations
 
 from services.segmentation.handlers import HANDLERS
 from services.segmentation.tables import INBOX, WORKERS
-from services.segmentation.use_cases import analysis, grouping, learning, recut
+from services.segmentation.use_cases import analysis, grouping, learning, observing, recut
 from shared.database import Database
 from shared.pii import Keyring
 from shared.worker import Sweep, WorkerSpec
@@ -37,6 +37,10 @@ async def carry_on_recount(database: Database, _: Keyring | None) -> bool:
         return await analysis.carry_on_recount(tx)
 
 
-SWEEPS = tuple(Sweep(every_seconds=LOOK_SECONDS, step=step) for step in (carry_on_recut, look_at_groups, learn, carry_on_recount))
+async def label_observations(database: Database, _: Keyring | None) -> bool:
+    return await observing.carry_on(database)
+
+
+SWEEPS = tuple(Sweep(every_seconds=LOOK_SECONDS, step=step) for step in (carry_on_recut, look_at_groups, learn, carry_on_recount, label_observations))
 
 SPEC = WorkerSpec(service="segmentation", handlers=HANDLERS, tables=INBOX, workers=WORKERS, sweeps=SWEEPS)

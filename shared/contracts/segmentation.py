@@ -168,4 +168,56 @@ class MomentReached(Payload):
     parameter_version: int = Field(ge=0)
 
 
-PAYLOADS: tuple[type[Payload], ...] = (RfmScored, RfmDropped, AlertRaised, StandingChanged, StandingDropped, MomentReached)
+class ChurnReason(Part):
+    """One cause of a score. The contributions of all causes and the base add up to the log-odds of the probability."""
+
+    cause: Word
+    contribution: float = Field(description="Log-odds; positive: towards leaving")
+    text: Text
+    value: float | None = None
+    baseline: float | None = Field(default=None, description="The customer's own, or else the typical one")
+    evidence: dict[str, Any] = {}
+    remedy: Text | None = None
+    if_remedied: float | None = Field(default=None, ge=0, le=1, description="The probability if the cause went away")
+
+
+class ChurnScored(Payload):
+    """How likely a customer leaves within the horizon came out otherwise, by a model or by rules, with the reasons."""
+
+    type: ClassVar = "segmentation.churn_scored.v1"
+    topic: ClassVar = topics.SEGMENTS
+    about: ClassVar = ("customer",)
+    example: ClassVar[dict[str, Any]] = {
+        "as_of": "2026-11-02", "population": "established", "basis": "model", "basis_reason": "scored among all established customers",
+        "probability": 0.31, "previous_probability": 0.04, "probabilities": {"leave": 0.31, "brand_downgrade": 0.02, "arpu_decline": 0.2},
+        "versions": {"leave": 3, "brand_downgrade": 0, "arpu_decline": 0},
+        "reasons": [{"cause": "usage_fall", "contribution": 1.2, "text": "Calls are 38 % of what they were in the three months before",
+                     "value": 38.0, "baseline": 100.0, "evidence": {"months": ["2026-10"]}, "remedy": "Find out where they call from now",
+                     "if_remedied": 0.12}],
+        "sensitivity": {"kind": "persuadable", "uplift": 0.06, "low": 0.02, "high": 0.1, "basis": "hold_outs"},
+    }  # fmt: skip
+
+    as_of: date
+    population: Word | None = Field(default=None, description="Among whom they are scored; null: not by a model, see `basis_reason`")
+    basis: Literal["model", "rules"]
+    basis_reason: Text
+    probability: float = Field(ge=0, le=1, description="To leave within the horizon of the churn definition")
+    previous_probability: float | None = Field(default=None, ge=0, le=1)
+    probabilities: dict[Word, float] = Field(default={}, description="By target: leave, brand_downgrade, arpu_decline")
+    versions: dict[Word, int] = Field(default={}, description="By target, of the model; 0: the built-in one, trained on a simulated operator")
+    reasons: tuple[ChurnReason, ...] = Field(default=(), max_length=10, description="The strongest, those that raise it first")
+    sensitivity: dict[str, Any] = Field(default={}, description="What a contact would change; empty: nobody knows yet, see GET /customers/{id}/churn")
+
+
+class ChurnScoreDropped(Payload):
+    """A customer has no churn score any more. Its sequence is that of the scores."""
+
+    type: ClassVar = "segmentation.churn_score_dropped.v1"
+    topic: ClassVar = topics.SEGMENTS
+    about: ClassVar = ("customer",)
+    example: ClassVar[dict[str, Any]] = {"reason": "merged"}
+
+    reason: Literal["merged", "erased"]
+
+
+PAYLOADS: tuple[type[Payload], ...] = (RfmScored, RfmDropped, AlertRaised, StandingChanged, StandingDropped, MomentReached, ChurnScored, ChurnScoreDropped)

@@ -26,6 +26,10 @@ async def newest(tx: Transaction) -> dict[str, Made]:
     return {row.kind: Made(row.version, row.made_at) for row in await tx.execute(query)}
 
 
+async def newest_of(tx: Transaction, kind: str) -> sa.Row[Any] | None:
+    return (await tx.execute(sa.select(MODELS).where(MODELS.c.kind == kind).order_by(MODELS.c.version.desc()).limit(1))).one_or_none()
+
+
 async def list_newest(tx: Transaction) -> Sequence[sa.Row[Any]]:
     rows: Sequence[sa.Row[Any]] = (await tx.execute(_newest(MODELS).order_by(MODELS.c.kind))).all()
     return rows

@@ -106,6 +106,12 @@ async def newest_recut(tx: Transaction) -> sa.Row[Any] | None:
     return (await tx.execute(sa.select(RECUTS).order_by(RECUTS.c.version.desc()).limit(1))).one_or_none()
 
 
+async def customers_before(tx: Transaction, version: int) -> int:
+    """How many were assessed by the newest re-cut that was finished before this one; 0: there is none."""
+    finished = sa.select(RECUTS.c.customers).where(RECUTS.c.version < version, RECUTS.c.finished_at.is_not(None))
+    return int(await tx.scalar(finished.order_by(RECUTS.c.version.desc()).limit(1)) or 0)
+
+
 async def last_cut_by(tx: Transaction) -> int | None:
     """The version of the parameter set that the newest cut was made by; None: there is none."""
     query = sa.select(RECUTS.c.parameter_version).where(RECUTS.c.cut_at.is_not(None)).order_by(RECUTS.c.version.desc()).limit(1)

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from services.segmentation.routes import analysis, parameters, scores, standings
+from services.segmentation.routes import analysis, churn, parameters, scores, standings
 
-ROUTERS = (scores.ROUTER, standings.ROUTER, parameters.ROUTER, analysis.ROUTER)
+ROUTERS = (scores.ROUTER, standings.ROUTER, churn.ROUTER, parameters.ROUTER, analysis.ROUTER)

@@ -11,7 +11,7 @@ from services.segmentation.features import Features
 from services.segmentation.features.active import heard_of
 from services.segmentation.parameters import Parameters
 from services.segmentation.patterns import watch
-from services.segmentation.repository import customers, rfm, standings
+from services.segmentation.repository import churn, customers, rfm, standings
 from services.segmentation.rfm import Payment, payment_of
 from services.segmentation.use_cases import rules as ruling
 from services.segmentation.use_cases.holding import Held, hold, settle
@@ -67,6 +67,7 @@ async def take_in(batch: Batch, deliveries: Sequence[Delivery]) -> None:
     held.to_score |= purchased.reset | purchased.payments.keys()
     await settle(tx, held, rules=rules, today=now.date(), now=now)
     await standings.forget(tx, erased)
+    await churn.forget(tx, erased)
 
 
 async def _hear(tx: Transaction, rules: Rules, messages: Messages) -> Rules:

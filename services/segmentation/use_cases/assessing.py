@@ -17,9 +17,9 @@ from services.segmentation.patterns.standing import Stands
 from services.segmentation.repository import rfm as scores
 from services.segmentation.repository import standings as repository
 from services.segmentation.seen import Seen
-from services.segmentation.standing import NEWS, Before, Debt, Standing, assess, debt_of
+from services.segmentation.standing import NEWS, NO_CHURN_WARNINGS, Before, Debt, Standing, assess, debt_of
 from services.segmentation.tables import OUTBOX
-from services.segmentation.use_cases import feeds
+from services.segmentation.use_cases import churning, feeds
 from services.segmentation.use_cases.publishing import event_message
 from services.segmentation.use_cases.rules import Rules
 from services.segmentation.use_cases.scoring import Scored
@@ -53,13 +53,18 @@ async def assess_held(
     now: datetime,
     facts: Facts,
     retold: Collection[str],
+    observed_step: int | None,
 ) -> Assessed:
-    """Every held customer. `facts`: what is news of them, that a moment may follow from. Who is `retold` is warned of nothing."""
+    """Every held customer. `facts`: what is news of them, that a moment may follow from. Who is `retold` is warned of nothing.
+    `observed_step`: as of `churning.settle`."""
     seen = rules.seen(today)
     there = [one for one in held.values() if not one.is_gone]
     published = await repository.last_published(tx, {one.customer_id for one in there} - before.keys())
     fallen = await _fallen(tx, scored, rules, now)
     stale = await feeds.stale_among(tx, feeds.STANDINGS_LIVE_ON)
+    debts = {one.customer_id: debt_of(one, seen, rules.in_force) for one in there}
+    predicted = churning.predict(there, scored, debts, rules, seen)
+    judged: dict[str, churning.Judged] = {}
     rows: dict[str, Document] = {}
     news: list[Document] = []
     messages: list[Message] = []
@@ -68,14 +73,16 @@ async def assess_held(
     for features in there:
         one = features.customer_id
         last = before.get(one)
-        debt = debt_of(features, seen, rules.in_force)
+        debt = debts[one]
         segment_before, was_on = fallen.get(one, (None, None))
         purchases = scored.purchases(one)
         rhythm = purchases.rhythm(seen.behaviour) if purchases else None
         stands = Stands(seen, debt.position, debt.dunning_level, scored.segment(one), segment_before, was_on, rhythm)
         if one not in retold:
             alerts += patterns.watch_standing(features, stands, now=now, parameters=rules.parameters)
-        standing, reached = _stand(features, debt, scored, last, rules, seen, now, facts.get(one, ()))
+        open_kinds = patterns.open_kinds(features, now=now, parameters=rules.parameters.patterns)
+        standing, reached = _stand(features, debt, scored, last, rules, seen, open_kinds, predicted[one].leaves, facts.get(one, ()))
+        judged[one] = churning.Judged(standing.churn_probability, [kind for kind in open_kinds if kind not in NO_CHURN_WARNINGS])
         row = standing.row() | {"stale_feeds": stale, "assessed_at": now}
         changed = [name for name in NEWS if last is None or row[name] != getattr(last, name)]
         row["published"] = (last.published if last else published.get(one, 0)) + bool(changed)
@@ -86,6 +93,8 @@ async def assess_held(
             messages.append(_message(row, changed))
     await repository.save(tx, rows.values())
     await repository.add_history(tx, news)
+    await churning.settle(tx, predicted, judged, rules=rules, seen=seen, now=now, observed_step=observed_step)
+    await churning.drop(tx, held, now)
     gone = [before[one] for one in sorted(before) if held[one].is_gone]
     await _drop(tx, held, gone, now)
     await outbox.publish(tx, OUTBOX, [*messages, *await _insert_moments(tx, moments)])
@@ -93,22 +102,30 @@ async def assess_held(
 
 
 def _stand(
-    features: Features, debt: Debt, scored: Scored, last: sa.Row[Any] | None, rules: Rules, seen: Seen, now: datetime, facts: Sequence[Fact]
+    features: Features,
+    debt: Debt,
+    scored: Scored,
+    last: sa.Row[Any] | None,
+    rules: Rules,
+    seen: Seen,
+    open_kinds: list[str],
+    leaves: float | None,
+    facts: Sequence[Fact],
 ) -> tuple[Standing, list[Reached]]:
     """Also notes in `features` what others of the group are shown, and which moments were reached."""
     before = before_of(last)
-    open_alerts = patterns.open_kinds(features, now=now, parameters=rules.parameters.patterns)
     standing, worth = assess(
         features,
         purchases=scored.purchases(features.customer_id),
         debt=debt,
-        open_alerts=open_alerts,
+        open_alerts=open_kinds,
+        leaves=leaves,
         before=before,
         seen=seen,
         in_force=rules.in_force,
         learned=rules.learned,
     )
-    features.sign = patterns.sign_of(features, open_alerts, seen.today, rules.parameters.patterns)
+    features.sign = patterns.sign_of(features, open_kinds, seen.today, rules.parameters.patterns)
     changes = Changes(
         stage=standing.lifecycle,
         stage_before=before.lifecycle,

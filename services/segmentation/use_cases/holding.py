@@ -3,7 +3,7 @@
 The stream, the day's re-cut and the look at groups all work so:
 1. `hold`: the features rows are locked, in order of their ids; scores and standings are read.
 2. The caller changes features, and purchases.
-3. `settle`: RFM scores, the standing, groups, warnings, and the counts of business analysis, each written once.
+3. `settle`: RFM scores, the churn score, the standing, groups, warnings, and the counts of business analysis, each written once.
 """
 
 from __future__ import annotations
@@ -53,8 +53,11 @@ async def hold(tx: Transaction, customer_ids: Collection[str], now: datetime) ->
     return Held(features, scored, stood, counted)
 
 
-async def settle(tx: Transaction, held: Held, *, rules: Rules, today: date, now: datetime, scored_to: date | None = None) -> int:
-    """As of `today`, recency counted to `scored_to` or else to where the feeds have come; whose RFM came out otherwise, in number."""
+async def settle(
+    tx: Transaction, held: Held, *, rules: Rules, today: date, now: datetime, scored_to: date | None = None, observed_step: int | None = None
+) -> int:
+    """As of `today`, recency counted to `scored_to` or else to where the feeds have come; whose RFM came out otherwise, in number.
+    `observed_step`: of every so manieth customer the churn row is kept to learn from."""
     scored_to = scored_to or rules.behaviour_until(today)
     for features in held.features.values():
         population = population_of(features, rules.parameters.rfm)
@@ -62,7 +65,18 @@ async def settle(tx: Transaction, held: Held, *, rules: Rules, today: date, now:
             features.population = population
             held.to_score.add(features.customer_id)
     scored = await score_held(tx, held.features, held.scores, held.to_score, in_force=rules.in_force, as_of=scored_to, now=now)
-    assessed = await assess_held(tx, held.features, held.standings, scored, rules=rules, today=today, now=now, facts=held.facts, retold=held.retold)
+    assessed = await assess_held(
+        tx,
+        held.features,
+        held.standings,
+        scored,
+        rules=rules,
+        today=today,
+        now=now,
+        facts=held.facts,
+        retold=held.retold,
+        observed_step=observed_step,
+    )
     await groups.follow(tx, held.features, today, rules.parameters.patterns)
     await customers.save_features(tx, held.features.values(), now)
     await alerting.raise_all(tx, [*held.alerts, *assessed.alerts], parameter_version=rules.in_force.version, now=now)

@@ -17,13 +17,13 @@ from pydantic import ValidationError
 from services.segmentation.parameters import BUILT_IN, Parameters, ParameterSet, parameters_of
 from services.segmentation.previewing import differences, merged
 from services.segmentation.repository import parameters as repository
+from services.segmentation.use_cases.deciding import require_name, require_second
 from shared import clock, telemetry
 from shared.database import Transaction
-from shared.errors import ActorMissing, AlreadyDecided, InvalidRequest, NotFound, NothingToRollBack, SecondPersonNeeded, StaleDraft
+from shared.errors import AlreadyDecided, InvalidRequest, NotFound, NothingToRollBack, StaleDraft
 
 Document = dict[str, Any]
 
-ANONYMOUS = "anonymous"
 PROBLEMS_TOLD = 5
 
 log = telemetry.logger()
@@ -59,7 +59,7 @@ async def find(tx: Transaction, version: int) -> ParameterSet:
 
 async def draft(tx: Transaction, *, changes: Document, based_on: int | None, note: str, actor: str) -> Document:
     """`changes` over the newest approved set, in force or about to be. Raises ActorMissing, StaleDraft, InvalidRequest."""
-    _named(actor)
+    require_name(actor)
     await repository.lock(tx)
     base = _set_of(await repository.newest_approved(tx))
     if based_on is not None and based_on != base.version:
@@ -76,8 +76,7 @@ async def draft(tx: Transaction, *, changes: Document, based_on: int | None, not
 async def approve(tx: Transaction, version: int, *, actor: str, effective_from: datetime | None) -> Document:
     """In force from then on, or at once. Raises NotFound, AlreadyDecided, SecondPersonNeeded, StaleDraft, InvalidRequest."""
     row = await _lock_undecided(tx, version)
-    if _person(actor) in {ANONYMOUS, _person(row.drafted_by)}:
-        raise SecondPersonNeeded(f"{row.drafted_by} drafted it: somebody else has to approve, by name")
+    require_second(actor, row.drafted_by, "drafted")
     base = await repository.newest_approved(tx)
     if row.based_on != _set_of(base).version:
         raise StaleDraft(f"it is based on {row.based_on}, and the newest approved set is {_set_of(base).version}", newest=_set_of(base).version)
@@ -90,7 +89,7 @@ async def approve(tx: Transaction, version: int, *, actor: str, effective_from: 
 
 async def reject(tx: Transaction, version: int, *, actor: str, reason: str) -> Document:
     """By anybody with a name, also by who drafted it. Raises NotFound, AlreadyDecided, ActorMissing."""
-    _named(actor)
+    require_name(actor)
     await _lock_undecided(tx, version)
     await repository.update(tx, version, state="rejected", decided_by=actor, decided_at=clock.now(), decided_because=reason)
     return await get(tx, version)
@@ -101,7 +100,7 @@ async def roll_back(tx: Transaction, *, actor: str, reason: str, version: int | 
 
     One that names the version it saw in force can not take back another by mistake. Raises ActorMissing, NotFound, NothingToRollBack.
     """
-    _named(actor)
+    require_name(actor)
     await repository.lock(tx)
     now = clock.now()
     wanted = (await _row(tx, version)) if version else await repository.in_force(tx, now)
@@ -145,15 +144,6 @@ async def _lock_undecided(tx: Transaction, version: int) -> sa.Row[Any]:
     if row is None or row.state != "draft":
         raise AlreadyDecided(f"{row.decided_by} decided at {row.decided_at.isoformat()}: {row.state}" if row else "it is built in")
     return row
-
-
-def _named(actor: str) -> None:
-    if _person(actor) == ANONYMOUS:
-        raise ActorMissing
-
-
-def _person(actor: str) -> str:
-    return actor.strip().casefold()
 
 
 def _set_of(row: sa.Row[Any] | None) -> ParameterSet:

@@ -16,9 +16,9 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from services.segmentation import risk
-from services.segmentation.parameters import Parameters
+from services.segmentation.parameters import ChurnScore, Parameters
 from services.segmentation.previewing import moves_populations, moves_values, points_of_shares
-from services.segmentation.repository import customers, learning, standings
+from services.segmentation.repository import churn, customers, learning, standings
 from services.segmentation.repository import rfm as repository
 from services.segmentation.rfm import Cut
 from services.segmentation.use_cases import analysis, parameters, previewing
@@ -171,6 +171,14 @@ async def _met_too_late(tx: Transaction, recut: sa.Row[Any], page: int) -> Seque
     return await repository.scored_by_older(tx, recut.version, lambda population: scoring.of(population).method == "quantile", limit=page)
 
 
+async def _observed_step(tx: Transaction, recut: sa.Row[Any], parameters: ChurnScore, today: date) -> int | None:
+    """Every so many days; of as many customers as the parameter set says, by how many there were in the re-cut before."""
+    newest = await churn.newest_observed(tx)
+    if newest and 0 < (today - date.fromisoformat(newest)).days < parameters.observe_every_days:
+        return None
+    return -(-await repository.customers_before(tx, recut.version) // parameters.observed_customers) or 1
+
+
 async def _assess_page(tx: Transaction, recut: sa.Row[Any], page: int) -> bool:
     now, as_of = clock.now(), date.fromisoformat(recut.as_of)
     following = await customers.ids_after(tx, recut.scored_to, limit=page)
@@ -183,7 +191,9 @@ async def _assess_page(tx: Transaction, recut: sa.Row[Any], page: int) -> bool:
     held = await hold(tx, customer_ids, now)
     held.to_score |= held.features.keys()
     today = as_of if recut.made_by in {"request", "engine"} else now.date()
-    changed = await settle(tx, held, rules=await ruling.read(tx, now), today=today, now=now, scored_to=as_of)
+    rules = await ruling.read(tx, now)
+    step = await _observed_step(tx, recut, rules.parameters.churn_score, today) if today == now.date() else None
+    changed = await settle(tx, held, rules=rules, today=today, now=now, scored_to=as_of, observed_step=step)
     done = {"scored_to": max(recut.scored_to, customer_ids[-1]), "customers": recut.customers + len(customer_ids), "changed": recut.changed + changed}
     await repository.update_recut(tx, recut.version, **done)
     return True

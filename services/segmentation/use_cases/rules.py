@@ -1,4 +1,4 @@
-"""What customers are judged by at this moment: the parameter set in force, and the newest of what was learned."""
+"""What customers are judged by at this moment: the parameter set in force, the newest of what was learned, and the churn models."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import NamedTuple
 
+from services.segmentation.churn.scoring import Models
 from services.segmentation.models import Learned
 from services.segmentation.parameters import BUILT_IN, Parameters, ParameterSet, parameters_of
 from services.segmentation.repository import customers
 from services.segmentation.repository import learning as models
 from services.segmentation.repository import parameters as sets
 from services.segmentation.seen import Seen
+from services.segmentation.use_cases import champions
 from shared.database import Transaction
 
 
@@ -20,6 +22,7 @@ class Rules(NamedTuple):
     learned: Learned
     heard: Mapping[str, date] = {}
     """How far the feeds of usage and payments have come."""
+    models: Models = Models()
 
     @property
     def parameters(self) -> Parameters:
@@ -39,7 +42,7 @@ async def in_force(tx: Transaction, now: datetime) -> ParameterSet:
 
 async def read(tx: Transaction, now: datetime) -> Rules:
     """Small reads per batch: documents are decoded once per process, as a version never changes."""
-    return Rules(await in_force(tx, now), await _learned(tx), await customers.heard(tx))
+    return Rules(await in_force(tx, now), await _learned(tx), await customers.heard(tx), await champions.read(tx))
 
 
 _decoded: dict[tuple[tuple[str, models.Made], ...], Learned] = {}

@@ -41,8 +41,8 @@ async def customer(tx: Transaction, customer_id: str) -> Document:
 async def customer_as_of(tx: Transaction, customer_id: str, moment: datetime) -> Document:
     """What was known then: the scores, where they stood, and the alerts whose cool-down was not over. Features are not kept. Raises NotFound, Gone."""
     await there(tx, customer_id)
-    rfm_id, rfm = await _known(partial(repository.rfm_as_of, tx), customer_id, moment)
-    standing_id, standing = await _known(partial(standings.as_of, tx), customer_id, moment)
+    rfm_id, rfm = await known(partial(repository.rfm_as_of, tx), customer_id, moment)
+    standing_id, standing = await known(partial(standings.as_of, tx), customer_id, moment)
     carries_on = standing_id if standing_id != customer_id else rfm_id
     cool_down = timedelta(days=(await ruling.in_force(tx, moment)).parameters.patterns.cool_down_days)
     return {
@@ -54,7 +54,7 @@ async def customer_as_of(tx: Transaction, customer_id: str, moment: datetime) ->
     }
 
 
-async def _known(read: Callable[[str, datetime], Awaitable[sa.Row[Any] | None]], customer_id: str, moment: datetime) -> tuple[str, sa.Row[Any] | None]:
+async def known(read: Callable[[str, datetime], Awaitable[sa.Row[Any] | None]], customer_id: str, moment: datetime) -> tuple[str, sa.Row[Any] | None]:
     """What a history says of a customer, or of who carried on for them by then; None: nothing any more."""
     row, seen = await read(customer_id, moment), {customer_id}
     while row is not None and row.merged_into and row.merged_into not in seen:
