@@ -5,7 +5,7 @@ from __future__ import annotations
 from services.gateway import use_cases
 from shared.contracts.customer import Activity
 from shared.contracts.retention import DecisionMade, OutcomeRecorded, TaskCancelled, TaskOpened
-from shared.contracts.segmentation import AlertRaised, MomentReached, RfmDropped, RfmScored, StandingChanged, StandingDropped
+from shared.contracts.segmentation import AlertRaised, ChurnScored, ChurnScoreDropped, MomentReached, RfmDropped, RfmScored, StandingChanged, StandingDropped
 from shared.worker import Batch, Delivery, Handlers
 
 
@@ -19,6 +19,8 @@ KEPT = (
     RfmDropped,
     StandingChanged,
     StandingDropped,
+    ChurnScored,
+    ChurnScoreDropped,
     MomentReached,
     AlertRaised,
     DecisionMade,

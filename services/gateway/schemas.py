@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from shared.contracts.customer import Profile
 from shared.contracts.envelope import Id, Text
 from shared.contracts.retention import DecisionMade, OutcomeResult
-from shared.contracts.segmentation import AlertKind, AlertRaised, MomentReached, RfmScored, StandingChanged
+from shared.contracts.segmentation import AlertKind, AlertRaised, ChurnScored, MomentReached, RfmScored, StandingChanged
 
 Severity = Literal["warning", "urgent"]
 TaskStatus = Literal["open", "done", "cancelled"]
@@ -36,6 +36,10 @@ class Segment(RfmScored):
 
 class Standing(StandingChanged):
     assessed_at: AwareDatetime
+
+
+class Churn(ChurnScored):
+    scored_at: AwareDatetime
 
 
 class Outcome(BaseModel):
@@ -111,6 +115,7 @@ class CustomerView(BaseModel):
     timeline: list[TimelineEntry] = Field(default=[], description="The latest 50 facts, newest first")
     segment: Segment | None = None
     standing: Standing | None = Field(default=None, description="Value, tier, lifecycle and risk, as when they were last news")
+    churn: Churn | None = Field(default=None, description="How likely they leave and why, as when it was last news")
     moments: list[MomentReached] = Field(default=[], description="The latest 50, newest first")
     alerts: list[AlertRaised] = Field(default=[], description="The latest 50, newest first, whichever id they were raised about")
     contacts: Contacts = Contacts(decisions=[], tasks=[])
@@ -198,6 +203,10 @@ class Approval(BaseModel):
 class RollBack(BaseModel):
     reason: str
     version: int | None = Field(default=None, description="What is to be taken back; nothing: the set in force")
+
+
+class NewChurnModel(BaseModel):
+    content_base64: str = Field(max_length=1_900_000, description="The file that `make train` wrote")
 
 
 class MergeRequest(BaseModel):

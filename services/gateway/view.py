@@ -13,7 +13,7 @@ import orjson
 from shared.contracts.customer import Activity, Fact, Lookup, Profile
 from shared.contracts.envelope import Event, Payload
 from shared.contracts.retention import DecisionMade, OutcomeRecorded, TaskCancelled, TaskOpened
-from shared.contracts.segmentation import AlertRaised, MomentReached, RfmDropped, RfmScored, StandingChanged, StandingDropped
+from shared.contracts.segmentation import AlertRaised, ChurnScored, ChurnScoreDropped, MomentReached, RfmDropped, RfmScored, StandingChanged, StandingDropped
 from shared.errors import InvalidEvent
 from shared.pii import ERASED, SEALED
 
@@ -56,6 +56,7 @@ BLOCKS = {
     "timeline": Block("customer", "[]"),
     "segment": Block("segmentation", "null"),
     "standing": Block("segmentation", "null"),
+    "churn": Block("segmentation", "null"),
     "moments": Block("segmentation", "[]"),
     "alerts": Block("segmentation", "[]"),
     "contacts": Block("retention", '{"decisions":[],"tasks":[]}'),
@@ -199,6 +200,18 @@ def _on_standing_dropped(view: View, event: Event[StandingDropped]) -> None:
         view.changed["standing"] = None
 
 
+def _on_churn_scored(view: View, event: Event[ChurnScored]) -> None:
+    held, scored_at = view.now("churn"), _text(event.time)
+    if held is None or held["scored_at"] <= scored_at:
+        view.changed["churn"] = _document(event.data) | {"scored_at": scored_at}
+
+
+def _on_churn_score_dropped(view: View, event: Event[ChurnScoreDropped]) -> None:
+    held = view.now("churn")
+    if held is not None and held["scored_at"] <= _text(event.time):
+        view.changed["churn"] = None
+
+
 def _on_moment_reached(view: View, event: Event[MomentReached]) -> None:
     reached = _document(event.data) | {"reached_at": _text(event.data.reached_at)}
     view.changed["moments"] = newest([*view.now("moments"), reached], MOMENTS, kept=MOMENTS_KEPT)
@@ -265,6 +278,8 @@ _CHANGES: dict[type[Payload], Callable[[View, Event[Any]], None]] = {
     RfmDropped: _on_rfm_dropped,
     StandingChanged: _on_standing_changed,
     StandingDropped: _on_standing_dropped,
+    ChurnScored: _on_churn_scored,
+    ChurnScoreDropped: _on_churn_score_dropped,
     MomentReached: _on_moment_reached,
     AlertRaised: _on_alert_raised,
     DecisionMade: _on_decision_made,

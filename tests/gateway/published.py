@@ -9,7 +9,7 @@ from shared.bus import Message
 from shared.contracts.customer import Activity
 from shared.contracts.envelope import Payload, PersonalKind
 from shared.contracts.retention import DecisionMade, OutcomeRecorded, TaskCancelled, TaskOpened
-from shared.contracts.segmentation import AlertRaised, MomentReached, RfmDropped, RfmScored, StandingChanged, StandingDropped
+from shared.contracts.segmentation import AlertRaised, ChurnScored, ChurnScoreDropped, MomentReached, RfmDropped, RfmScored, StandingChanged, StandingDropped
 from shared.pii import Keyring, Token
 from tests.builders import NOON, cloud_event, message
 
@@ -88,6 +88,14 @@ def stands(tier: str = "gold", *, customer: str = CUSTOMER, at: datetime = NOON)
 
 def stands_nowhere(*, customer: str = CUSTOMER, at: datetime = NOON) -> Message:
     return published(StandingDropped, customer, at=at)
+
+
+def may_leave(probability: float = 0.3, *, customer: str = CUSTOMER, at: datetime = NOON) -> Message:
+    return published(ChurnScored, customer, at=at, probability=probability)
+
+
+def not_scored(*, customer: str = CUSTOMER, at: datetime = NOON) -> Message:
+    return published(ChurnScoreDropped, customer, at=at)
 
 
 def reached(moment_id: str = "moment-1", *, customer: str = CUSTOMER, at: datetime = NOON) -> Message:

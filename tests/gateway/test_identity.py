@@ -25,7 +25,9 @@ from tests.gateway.published import (
     erased,
     fact,
     finished,
+    may_leave,
     merged,
+    not_scored,
     opened,
     profile,
     retold,
@@ -220,3 +222,14 @@ async def test_who_stands_nowhere_any_more_is_shown_so(door: ServiceUnderTest) -
     assert (await view(door, "C-1"))["standing"] is None
     await door.send(stands("iron", at=NOON + timedelta(hours=2)), stands_nowhere(at=NOON + timedelta(hours=1)))
     assert (await view(door, "C-1"))["standing"]["tier"] == "iron"
+
+
+async def test_a_churn_score_is_shown_until_it_is_dropped(door: ServiceUnderTest) -> None:
+    """S6 S7 G2: with its reasons; one made later is shown again."""
+    await door.send(may_leave(0.3))
+    shown = (await view(door, "C-1"))["churn"]
+    assert (shown["probability"], shown["reasons"][0]["cause"]) == (0.3, "usage_fall")
+    await door.send(not_scored(at=NOON + timedelta(hours=1)))
+    assert (await view(door, "C-1"))["churn"] is None
+    await door.send(may_leave(0.1, at=NOON + timedelta(hours=2)), not_scored(at=NOON + timedelta(hours=1)))
+    assert (await view(door, "C-1"))["churn"]["probability"] == 0.1

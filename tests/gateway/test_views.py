@@ -26,6 +26,7 @@ from tests.gateway.published import (
     decided,
     fact,
     finished,
+    may_leave,
     opened,
     profile,
     reached,
@@ -42,6 +43,7 @@ def story(customer: str = CUSTOMER) -> tuple[Message, ...]:
         activity(1, fact("e-1"), months={"2026-10": {"payments": 1}}, profile=profile(subscribed(), region="hangzhou"), customer=customer),
         scored("at_risk", customer=customer),
         stands("gold", customer=customer),
+        may_leave(0.3, customer=customer),
         reached("moment-1", customer=customer),
         alerted("alert-1", customer=customer),
         decided("decision-1", customer=customer),
@@ -73,6 +75,7 @@ async def test_the_whole_story_in_one_document_while_all_others_are_down(gateway
     assert [entry["id"] for entry in told["timeline"]] == ["e-1"]
     assert told["segment"]["segment"] == "at_risk"
     assert (told["standing"]["tier"], told["standing"]["star"]) == ("gold", 4)
+    assert told["churn"]["probability"] == 0.3
     assert [one["moment_id"] for one in told["moments"]] == ["moment-1"]
     assert [alert["alert_id"] for alert in told["alerts"]] == ["alert-1"]
     assert [one["verdict"] for one in told["contacts"]["decisions"]] == ["contact"]
@@ -80,7 +83,7 @@ async def test_the_whole_story_in_one_document_while_all_others_are_down(gateway
     assert (task["status"], task["outcome"]["result"], task["script"]) == ("done", "saved", "Ask what changed.")
     assert {name: block["source"] for name, block in told["freshness"].items()} == {
         "profile": "customer", "behaviour": "customer", "timeline": "customer", "segment": "segmentation", "standing": "segmentation",
-        "moments": "segmentation", "alerts": "segmentation", "contacts": "retention", "personal": "customer",
+        "churn": "segmentation", "moments": "segmentation", "alerts": "segmentation", "contacts": "retention", "personal": "customer",
     }  # fmt: skip
     assert (told["personal"], told["freshness"].pop("personal")["reason"]) == (None, "the customer service does not answer")
     assert all(block["updated_at"] for block in told["freshness"].values())
