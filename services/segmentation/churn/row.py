@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import date
 from functools import cached_property
-from math import isnan, nan
+from math import nan
 from typing import Literal, NamedTuple
 
 from services.segmentation.features import Features, complaints
@@ -25,8 +25,6 @@ from services.segmentation.seen import Seen
 
 ROW_VERSION = 1
 
-LARGEST = 16_000_000.0
-"""float32, which models read, holds whole numbers up to 2^24."""
 FIT_DAYS = 7
 BASELINE_DAYS = 45
 """Covered days of the three months before: less is no baseline."""
@@ -204,8 +202,4 @@ FEATURES: tuple[str, ...] = tuple(feature.name for feature in CATALOGUE)
 
 def row_of(view: View) -> Row:
     """In the order of `FEATURES`."""
-    return tuple(_fitting(feature.read(view)) for feature in CATALOGUE)
-
-
-def _fitting(value: float) -> float:
-    return nan if isnan(value) else min(max(value, -LARGEST), LARGEST)
+    return tuple(feature.read(view) for feature in CATALOGUE)

@@ -45,7 +45,11 @@ def _names(year: int, month: int, first: int, last: int) -> tuple[str, ...]:
 
 
 def total(months: Iterable[Month], *names: str) -> int:
-    return sum(month.get(name, 0) for month in months for name in names)
+    found = 0  # not `sum` of a generator, which takes half as long again: it runs a hundred times per customer and batch
+    for month in months:
+        for name in names:
+            found += month.get(name, 0)
+    return found
 
 
 def revenue_minor(months: Iterable[Month]) -> int:
