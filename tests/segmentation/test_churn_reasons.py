@@ -85,7 +85,7 @@ def test_causes_add_up_to_the_score(contributions: list[float], order: list[str]
 
 
 @settings(max_examples=40)
-@given(st.lists(number, min_size=len(FEATURES), max_size=len(FEATURES)), st.lists(st.floats(-3, 3), min_size=len(FEATURES), max_size=len(FEATURES)))
+@given(st.lists(number, min_size=len(FEATURES), max_size=len(FEATURES)), st.lists(st.floats(-3, 3, width=32), min_size=len(FEATURES), max_size=len(FEATURES)))
 def test_reasons_of_any_row(row: list[float], contributions: list[float]) -> None:
     """Those that raise the risk first, each kind by weight; evidence that JSON can hold; remedies of what raises it alone."""
     for view in (many_things(), view_of(Features("C-1"))):

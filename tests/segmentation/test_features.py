@@ -47,7 +47,7 @@ def test_a_late_message_leaves_months_and_profile() -> None:
 def test_months_are_replaced_and_the_latest_are_kept() -> None:
     features = Features("C-1")
     months = [clock.months_before("2026-11", count) for count in range(20)]
-    features.take_in(message(months={month: {"usage_days": 30, "out_fixed_seconds": 600, "payments_card": 7} for month in months}), 1)
+    features.take_in(message(months={month: {"usage_days": 30, "out_fixed_seconds": 600, "surveys": 7} for month in months}), 1)
     features.take_in(message(months={"2026-11": {"usage_days": 31}, "2024-01": {"usage_days": 1}}), 2)
     assert sorted(features.months) == sorted(months)[-MONTHS_KEPT:]
     assert features.months["2026-11"] == {"usage_days": 31}
