@@ -197,6 +197,12 @@ async def labelled(tx: Transaction, target: str, *, since: str, after: tuple[str
     return (await tx.execute(query.order_by(rows.observed_on, rows.customer_id).limit(limit))).all()
 
 
+async def newest_labelled(tx: Transaction, target: str, *, limit: int) -> Sequence[sa.Row[Any]]:
+    """Whose label is 0 or 1, those observed last."""
+    rows = OBSERVATIONS.c
+    return (await tx.execute(sa.select(OBSERVATIONS).where(rows[target] >= 0).order_by(rows.observed_on.desc(), rows.customer_id).limit(limit))).all()
+
+
 async def unlabelled_exposures(tx: Transaction, *, until: str, limit: int) -> Sequence[sa.Row[Any]]:
     exposed = EXPOSURES.c
     query = sa.select(EXPOSURES).where(exposed.leave.is_(None), exposed.exposed_on <= until)

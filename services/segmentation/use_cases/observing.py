@@ -8,6 +8,7 @@ Once a day, a page at a time:
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -29,9 +30,8 @@ from shared.worker import Delivery
 
 PAGE = 500
 KEPT_DAYS = 400
-JUDGED_ROWS = 20_000
+JUDGED_ROWS = 50_000
 """Of the newest day observed, and of the newest labels."""
-JUDGED_DAYS = 60
 DONE = "observations"
 """The entry in `model_trials` that says on which day all labels were written down."""
 
@@ -70,7 +70,7 @@ async def carry_on(database: Database) -> bool:
         for label in (*_LABELS, _label_exposures):
             if await label(tx, rules, known_on):
                 return True
-        await _judge_models(tx, rules, known_on, now)
+        await _judge_models(tx, rules, now)
         await repository.drop_observed_before(tx, (known_on - timedelta(days=KEPT_DAYS)).isoformat())
         await learning.note_trial(tx, DONE, tried_on=now.date().isoformat(), refused=None)
     return False
@@ -124,17 +124,18 @@ async def _label_exposures(tx: Transaction, rules: Rules, known_on: date) -> boo
     return bool(rows)
 
 
-async def _judge_models(tx: Transaction, rules: Rules, known_on: date, now: datetime) -> None:
-    """A new document when there are newer observations than those judged before."""
+async def _judge_models(tx: Transaction, rules: Rules, now: datetime) -> None:
     newest = await repository.newest_observed(tx)
-    before = await learning.newest_of(tx, "churn_health")
-    if newest is None or (before is not None and before.as_of >= newest):
+    if newest is None:
         return
-    observed = [_observed(row) for row in await repository.observed_on(tx, newest, limit=JUDGED_ROWS)]
-    since = (known_on - timedelta(days=matures_within(rules.parameters.churn) + JUDGED_DAYS)).isoformat()
-    labelled = [_observed(row) for row in await repository.labelled(tx, "leave", since=since, after=("", ""), limit=JUDGED_ROWS)]
-    document = health_of(observed, labelled, models=rules.models, parameters=rules.parameters.churn_score)
-    await learning.insert(tx, "churn_health", document, customers=len(observed), as_of=newest, made_at=now)
+    rows = await repository.observed_on(tx, newest, limit=JUDGED_ROWS)
+    told = await repository.newest_labelled(tx, "leave", limit=JUDGED_ROWS)
+
+    def judge() -> dict[str, Any]:
+        return health_of([_observed(row) for row in rows], [_observed(row) for row in told], models=rules.models, parameters=rules.parameters.churn_score)
+
+    document = await asyncio.to_thread(judge)
+    await learning.insert(tx, "churn_health", document, customers=len(rows), as_of=newest, made_at=now)
     for alarm in document["alarms"]:
         log.warning("churn_model_alarm", error=alarm)
     telemetry.CHURN_ALARMS.set(len(document["alarms"]))
