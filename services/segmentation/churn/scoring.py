@@ -27,13 +27,14 @@ Target = Literal["leave", "brand_downgrade", "arpu_decline"]
 TARGETS: tuple[Target, ...] = get_args(Target)
 LEAVE: Target = "leave"
 
+BUILT_IN_VERSION = 0
 STORED = np.dtype("<f4")
 """How rows are kept."""
 
 
 class Served(NamedTuple):
     version: int
-    """0: the built-in one."""
+    """`BUILT_IN_VERSION`, or that of the registered one."""
     model: Model
 
 
@@ -94,6 +95,12 @@ def predict(candidates: Iterable[Candidate], *, models: Models, seen: Seen, para
     if models.sensitivity and by_population:
         _judge([one for ones in by_population.values() for one in ones], models.sensitivity)
     return found
+
+
+def why_model(one: Predicted) -> str:
+    """Among whom, and loudly if by the model that is built in."""
+    built_in = one.versions[LEAVE] == BUILT_IN_VERSION
+    return f"{one.placed.reason}{'; by the built-in model, trained on a simulated operator alone: it has seen no real customer' if built_in else ''}"
 
 
 def why_rules(placed: Placed, models: Models) -> str:

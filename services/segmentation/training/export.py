@@ -161,7 +161,7 @@ def _mean(tree: Tree, known: frozenset[int], goes_left: Mapping[Split, bool]) ->
     if isinstance(tree, Leaf):
         return tree.value
     if tree.feature in known:
-        return _mean(tree.left if goes_left.get(tree, True) else tree.right, known, goes_left)
+        return _mean(tree.left if goes_left[tree] else tree.right, known, goes_left)
     left, right = (_mean(side, known, goes_left) for side in (tree.left, tree.right))
     return (left * tree.left.rows + right * tree.right.rows) / tree.rows
 
