@@ -53,7 +53,7 @@ class Exposure(NamedTuple):
     """One customer's part in one campaign: what sensitivity is learned from."""
 
     customer_id: str
-    row: Sequence[float]
+    row: Sequence[float] | NDArray[np.float32]
     """The features on the day of the assignment, before anything came of it. NaN: not known."""
     arm: Arm
     """As assigned, whether the contact came about or not."""

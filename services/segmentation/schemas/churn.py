@@ -14,6 +14,7 @@ MOST_BASE64 = 1_900_000
 
 Text = Annotated[str, Field(min_length=1, max_length=500)]
 
+
 class ReasonView(BaseModel):
     """A cause: what it adds to the log-odds, in words, and what would be without it."""
 

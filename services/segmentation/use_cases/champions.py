@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from services.segmentation.churn.model import Model, ModelUnusable
 from services.segmentation.churn.populations import POPULATIONS
 from services.segmentation.churn.row import FEATURES, ROW_VERSION
-from services.segmentation.churn.scoring import Models, Served, ServedSensitivity
+from services.segmentation.churn.scoring import BUILT_IN_VERSION, Models, Served, ServedSensitivity
 from services.segmentation.churn.sensitivity import SensitivityModel
 from services.segmentation.repository import churn as repository
 from services.segmentation.repository.churn import Active
@@ -32,7 +32,6 @@ from shared.errors import AlreadyDecided, InvalidRequest, NotFound, NothingToRol
 Document = dict[str, Any]
 
 BUILT_IN = Path(__file__).parents[1] / "churn" / "built_in"
-BUILT_IN_VERSION = 0
 SENSITIVITY, EVERYBODY = "sensitivity", "everybody"
 
 log = telemetry.logger()

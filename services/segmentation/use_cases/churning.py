@@ -20,7 +20,7 @@ from services.segmentation import risk
 from services.segmentation.churn import reasons as reasoning
 from services.segmentation.churn.reasons import Reason
 from services.segmentation.churn.row import ROW_VERSION
-from services.segmentation.churn.scoring import LEAVE, Candidate, Predicted, Served, stored, why_rules
+from services.segmentation.churn.scoring import LEAVE, Candidate, Predicted, Served, stored, why_model, why_rules
 from services.segmentation.churn.scoring import predict as predicted_by
 from services.segmentation.features import Features
 from services.segmentation.ids import id_of
@@ -158,7 +158,7 @@ def _row(customer_id: str, one: Predicted, judged: Judged, rules: Rules, seen: S
         "as_of": seen.today.isoformat(),
         "population": one.placed.population,
         "basis": "model" if by_model else "rules",
-        "basis_reason": one.placed.reason if by_model else why_rules(one.placed, rules.models),
+        "basis_reason": why_model(one) if by_model else why_rules(one.placed, rules.models),
         "probability": judged.probability,
         "probabilities": one.probabilities,
         "versions": one.versions,
