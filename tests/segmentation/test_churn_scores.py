@@ -16,11 +16,16 @@ from services.segmentation.churn.model import Model
 from services.segmentation.churn.row import FEATURES, View, row_of
 from services.segmentation.churn.scoring import stored
 from services.segmentation.features import Features
+from services.segmentation.parameters import Parameters
+from services.segmentation.repository import churn as churning_repository
 from services.segmentation.repository import customers
 from services.segmentation.rfm import Purchases, payment_of
 from services.segmentation.seen import Seen
 from services.segmentation.standing import debt_of
 from services.segmentation.tables import CHURN_MODELS, CHURN_SCORES, EXPOSURES, OBSERVATIONS
+from services.segmentation.training import own
+from services.segmentation.training.fit import TooThin
+from services.segmentation.training.uplift import Evidence, fit_ungated
 from services.segmentation.use_cases import champions
 from services.segmentation.use_cases import rules as ruling
 from shared import clock
@@ -291,3 +296,54 @@ async def test_time_and_dates_of_scores_follow_the_business_clock(segmentation: 
     found = await churn(segmentation, "c")
     assert date.fromisoformat(found["as_of"]) == clock.now().date()
     assert abs(datetime.fromisoformat(found["scored_at"]) - clock.now()) < timedelta(minutes=5)
+
+
+async def test_a_model_trained_on_what_was_observed_serves(segmentation: ServiceUnderTest) -> None:
+    """S12: rows and labels from this database, a card, registered and promoted; too few are refused, and say how many there are."""
+    dice = np.random.default_rng(0)
+    await segmentation.send(activity("c", used(at=days_ago(0)), profile=subscribed(), months=calls(100)))
+    await recut_all(segmentation)
+    (seen,) = await segmentation.rows(sa.select(OBSERVATIONS))
+    rows, labels = [], []
+    for nth in range(900):
+        row, falls = np.frombuffer(seen.row, "<f4").copy(), nth % 3 == 0
+        row[FEATURES.index("out_seconds_percent")] = dice.uniform(10, 50) if falls else dice.uniform(80, 120)
+        day = (days_ago(60 + 5 * (nth % 40))).date().isoformat()
+        rows.append({**seen._mapping, "observed_on": day, "customer_id": f"s{nth}", "row": stored(row)})
+        labels.append((day, f"s{nth}", int(dice.random() < (0.6 if falls else 0.05))))
+    async with segmentation.database.transaction() as tx:
+        await churning_repository.observe(tx, rows)
+        await churning_repository.label(tx, "leave", labels)
+        found = await own.tables(tx, "leave")
+    with pytest.raises(TooThin, match="at least 500 of each"):
+        own.make(found["established"], target="leave", population="established", parameters=Parameters(), least_of_each=500)
+    made = own.make(found["established"], target="leave", population="established", parameters=Parameters(), least_of_each=20)
+    assert (made.card.rows, made.card.source, made.card.positives) == (900, "own_history", sum(label for *_, label in labels))
+    assert made.card.metrics["auc"].low > 0.6
+    version = await promoted(segmentation, made.content)
+    await segmentation.send(activity("c", used(at=days_ago(0)), months=calls(30)))
+    fallen = await churn(segmentation, "c")
+    assert (fallen["versions"], fallen["basis"]) == ({"leave": version}, "model")
+    assert fallen["probability"] > 0.3
+
+
+async def test_sensitivity_is_served_once_it_is_learned(segmentation: ServiceUnderTest) -> None:
+    """S14: registered and promoted as any model; each answer has the kind, the uplift and its interval, and ranks by what a contact saves."""
+    dice = np.random.default_rng(0)
+    rows = np.full((4_000, len(FEATURES)), np.nan, np.float32)
+    rows[:, FEATURES.index("out_seconds_percent")] = dice.uniform(10, 120, 4_000)
+    treated = dice.random(4_000) < 0.5
+    falls = rows[:, FEATURES.index("out_seconds_percent")] < 60
+    left = dice.random(4_000) < np.where(falls, np.where(treated, 0.2, 0.6), 0.05)
+    model = fit_ungated(FEATURES, Evidence(rows, treated, left, np.arange(4_000)), replicates=8)
+    version = await promoted(segmentation, orjson.dumps(model.document()))
+    await segmentation.send(activity("c", used(at=days_ago(0)), profile=subscribed(), months=calls(30)))
+    contact = (await churn(segmentation, "c"))["sensitivity"]
+    assert (contact["basis"], contact["version"]) == ("hold_outs", version)
+    assert contact["low"] < contact["uplift"] < contact["high"]
+    listed = await ask(segmentation, "/churn/models")
+    assert [(one["target"], one["population"]) for one in listed["in_force"]] == [("sensitivity", "everybody")]
+    back = await segmentation.http.post(f"/churn/models/{version}/rollback", json={"reason": "no"}, headers={"X-Actor": "eve"})
+    assert back.status_code == 200
+    await segmentation.send(activity("c", used(at=days_ago(0))))
+    assert (await churn(segmentation, "c"))["sensitivity"]["basis"] == "risk_x_value"
