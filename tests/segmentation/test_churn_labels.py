@@ -70,7 +70,7 @@ async def test_what_became_of_customers_is_written_down_when_it_is_final(segment
     exposed = await segmentation.rows(sa.select(EXPOSURES.c.customer_id, EXPOSURES.c.leave))
     assert {row.customer_id: row.leave for row in exposed} == {"stays": 0, "leaves": 1}
     health = await ask(segmentation, "/churn/health")
-    assert (health["as_of"], health["customers"]) == ((start + timedelta(days=30)).date().isoformat(), 2)
+    assert (health["as_of"], health["document"]["drift"][0]["rows"]) == ((start + timedelta(days=30)).date().isoformat(), 0)
     (calibration,) = health["document"]["calibration"]
     assert (calibration["customers"], calibration["observed"]) == (3, 1)
 
@@ -133,6 +133,22 @@ def test_a_lower_brand_a_horizon_later_is_a_downgrade(then: float | None, expect
     row, later = np.full(len(FEATURES), np.nan, np.float32), np.full(len(FEATURES), np.nan, np.float32)
     row[RANK], later[RANK] = 3, np.nan if then is None else then
     assert brand_downgraded(row, None if then is None else later) == expected
+
+
+async def test_drift_is_judged_by_a_month(segmentation: ServiceUnderTest) -> None:
+    """S12: not by one day of it, on which nobody or everybody has just paid."""
+    await promoted(segmentation, model_of())
+    await segmentation.send(activity("c", profile=subscribed(), months=spends(10_000, months=13)))
+    before, judged = list(clock._scales), []
+    try:
+        for week in range(4):
+            await put_on(segmentation, days_ago(-7 * week))
+            await recut_all(segmentation)
+            await label_all(segmentation)
+            judged.append((await ask(segmentation, "/churn/health"))["document"]["drift"][0]["rows"])
+    finally:
+        clock._scales[:] = before
+    assert judged == [0, 0, 0, 4]
 
 
 def observed(dice: np.random.Generator, *, calls: float, leaves: float, said: float, shadow: float | None = None) -> Observed:

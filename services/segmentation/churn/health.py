@@ -35,20 +35,22 @@ class Observed(NamedTuple):
 
 
 def health_of(newest: Sequence[Observed], labelled: Sequence[Observed], *, models: Models, parameters: ChurnScore) -> Document:
-    """`newest`: of the newest day, for drift; `labelled`: of the days whose labels came last, for calibration and challengers."""
+    """`newest`: of the newest days, for drift; `labelled`: of the days whose labels came last, for calibration and challengers."""
     found: Document = {"drift": [], "calibration": [], "challengers": [], "alarms": []}
     for (target, population), served in sorted(models.champions.items()):
         mine = [one for one in newest if one.population == population and one.versions.get(target) == served.version]
         seen = _drift(target, mine, served.model.card, parameters)
         found["drift"].append({"target": target, "population": population, "version": served.version, **seen})
-        found["alarms"] += [f"{one['name']} of {population} customers drifted: PSI {one['psi']:.2f}" for one in seen["alarms"]]
+        if seen["alarms"]:
+            drifted = ", ".join(f"{one['name']} (PSI {one['psi']:.2f})" for one in seen["alarms"])
+            found["alarms"].append(f"model {served.version} of {target}, {population} customers: {drifted} drifted")
     for population, ones in sorted(_by_population(labelled).items()):
         for version, told in sorted(_by_version(ones).items()):
             tallied = _calibration(told)
             found["calibration"].append({"target": LEAVE, "population": population, "version": version, **tallied})
             if tallied["alarm"]:
                 said = f"{tallied['observed']} left where {tallied['expected']:.0f} were expected"
-                found["alarms"].append(f"model {version} of {population} customers is not calibrated any more: {said}")
+                found["alarms"].append(f"model {version} of {LEAVE}, {population} customers: not calibrated any more, {said}")
         found["challengers"] += [_beside(population, ones, one) for one in models.challengers if _is_of(one, population)]
     return found
 

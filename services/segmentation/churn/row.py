@@ -168,7 +168,6 @@ CATALOGUE: tuple[Feature, ...] = (
     Feature("bill_inquiries_3m", "price", lambda view: view.count(3, "inquiries_bill_detail")),
     Feature("recency_days", "payment", lambda view: _or_nan(view.purchases.recency_days(view.seen.behaviour) if view.purchases else None)),
     Feature("purchase_rhythm", "payment", lambda view: view.rhythm),
-    Feature("paid_days", "payment", lambda view: float(view.purchases.frequency if view.purchases else 0)),
     Feature("direct_debit_share_6m", "payment", lambda view: view.share(view.ago[:7], ("payments_direct_debit",), METHODS)),
     Feature("payment_method_changes_3m", "payment", lambda view: float(max(0, sum(1 for method in METHODS if view.count(3, method)) - 1))),
     Feature("late_payments", "payment", lambda view: float(view.position.late_payments)),

@@ -184,6 +184,12 @@ async def newest_observed(tx: Transaction) -> str | None:
     return day
 
 
+async def days_observed(tx: Transaction, *, first: str) -> list[str]:
+    """From a day on, in their order."""
+    days = OBSERVATIONS.c.observed_on
+    return list(await tx.scalars(sa.select(days).where(days >= first).group_by(days).order_by(days)))
+
+
 async def observed_on(tx: Transaction, day: str, *, limit: int) -> Sequence[sa.Row[Any]]:
     rows = OBSERVATIONS.c
     return (await tx.execute(sa.select(OBSERVATIONS).where(rows.observed_on == day).order_by(rows.customer_id).limit(limit))).all()

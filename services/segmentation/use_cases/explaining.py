@@ -23,6 +23,7 @@ from services.segmentation.repository import rfm as scores
 from services.segmentation.standing import NO_CHURN_WARNINGS, debt_of
 from services.segmentation.use_cases import champions, churning, views
 from services.segmentation.use_cases import rules as ruling
+from services.segmentation.use_cases.observing import HEALTH
 from services.segmentation.use_cases.rules import Rules
 from services.segmentation.use_cases.scoring import Scored
 from shared import clock
@@ -60,7 +61,7 @@ async def as_of(tx: Transaction, customer_id: str, moment: datetime) -> Document
 
 
 async def health(tx: Transaction) -> Document:
-    found = await learning.newest_of(tx, "churn_health")
+    found = await learning.newest_of(tx, HEALTH)
     listed = await champions.list_all(tx, before=None, limit=1)
     document = dict(found.document) if found is not None else {}
     return {

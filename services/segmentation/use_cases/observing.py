@@ -31,7 +31,10 @@ from shared.worker import Delivery
 PAGE = 500
 KEPT_DAYS = 400
 JUDGED_ROWS = 50_000
-"""Of the newest day observed, and of the newest labels."""
+"""Of the newest days observed together, and of the newest labels."""
+JUDGED_DAYS = 28
+"""Bills and payments come once a month: on one day of it everybody looks as if they had drifted."""
+HEALTH = "churn_health"
 DONE = "observations"
 """The entry in `model_trials` that says on which day all labels were written down."""
 
@@ -128,17 +131,27 @@ async def _judge_models(tx: Transaction, rules: Rules, now: datetime) -> None:
     newest = await repository.newest_observed(tx)
     if newest is None:
         return
-    rows = await repository.observed_on(tx, newest, limit=JUDGED_ROWS)
+    rows = await _of_a_month(tx, newest, rules.parameters.churn_score.observe_every_days)
     told = await repository.newest_labelled(tx, "leave", limit=JUDGED_ROWS)
 
     def judge() -> dict[str, Any]:
         return health_of([_observed(row) for row in rows], [_observed(row) for row in told], models=rules.models, parameters=rules.parameters.churn_score)
 
     document = await asyncio.to_thread(judge)
-    await learning.insert(tx, "churn_health", document, customers=len(rows), as_of=newest, made_at=now)
-    for alarm in document["alarms"]:
+    before = await learning.newest_of(tx, HEALTH)
+    await learning.insert(tx, HEALTH, document, customers=len({row.customer_id for row in rows}), as_of=newest, made_at=now)
+    for alarm in sorted(set(document["alarms"]) - set(before.document["alarms"] if before is not None else ())):
         log.warning("churn_model_alarm", error=alarm)
     telemetry.CHURN_ALARMS.set(len(document["alarms"]))
+
+
+async def _of_a_month(tx: Transaction, newest: str, every_days: int) -> list[sa.Row[Any]]:
+    """As many of each day; nobody while a month was not observed yet."""
+    first = (date.fromisoformat(newest) - timedelta(days=JUDGED_DAYS - 1)).isoformat()
+    days = await repository.days_observed(tx, first=first)
+    if len(days) < JUDGED_DAYS // every_days:
+        return []
+    return [row for day in days for row in await repository.observed_on(tx, day, limit=JUDGED_ROWS // len(days))]
 
 
 def _observed(row: sa.Row[Any]) -> Observed:

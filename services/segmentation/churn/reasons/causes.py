@@ -41,7 +41,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause("bill", ("bill_percent", "bill_inquiries_3m"), evidence.bills_and_inquiries, remedies.BILL),
     Cause("overage", ("overage_minor_3m",), evidence.bills_and_overage, remedies.OVERAGE),
     Cause("tariff", ("tariff_inquiries_3m",), by_month(3, "inquiries_tariff"), remedies.TARIFF),
-    Cause("payments", ("recency_days", "purchase_rhythm", "paid_days"), evidence.purchases, remedies.PAYMENT),
+    Cause("payments", ("recency_days", "purchase_rhythm"), evidence.purchases, remedies.PAYMENT),
     Cause("payment_method", ("direct_debit_share_6m", "payment_method_changes_3m"), evidence.methods, remedies.METHOD),
     Cause("arrears", ("late_payments", "overdue_days", "suspensions_6m"), evidence.arrears, remedies.ARREARS),
     Cause("network", ("dropped_calls_1m", "dropped_calls_3m", "access_failures_3m", "network_faults_3m"), evidence.network, remedies.NETWORK),

@@ -231,7 +231,6 @@ WORDS: dict[str, Wording] = {
     "purchase_rhythm": Wording(
         lambda gaps: f"The last payment was {plain(max(0.0, gaps))} times their usual gap ago", "They have no rhythm of payments yet", own=lambda view: 1.0
     ),
-    "paid_days": Wording(lambda days: f"Paid on {_several(days, 'day', 'days')} so far", "On how many days they paid is not known", plain),
     "direct_debit_share_6m": Wording(
         lambda share: f"{_share(share)} of the payments in six months were by direct debit", "How they paid in six months is not known", _share
     ),
