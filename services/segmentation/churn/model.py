@@ -102,6 +102,8 @@ class Card(CardPart):
     limits: tuple[str, ...] = ()
     """What it must not be used for, or has not been shown to do."""
     seed: int = 0
+    leaves: int = 3
+    """Of each tree, at most."""
     libraries: dict[str, str] = {}
 
     @model_validator(mode="after")

@@ -65,7 +65,7 @@ def _made(target: Target, arguments: argparse.Namespace, rules: Rules) -> list[M
         if arguments.populations and population not in arguments.populations:
             continue
         try:
-            said = {"simulated": arguments.simulated, "least_of_each": arguments.least, "seed": arguments.seed}
+            said = {"simulated": arguments.simulated, "least_of_each": arguments.least, "leaves": arguments.leaves, "seed": arguments.seed}
             made = own.make(table, target=target, population=population, parameters=rules.parameters, **said)
         except TooThin as error:
             _say(f"{target} of {population} customers: {error}")
@@ -152,6 +152,7 @@ def _arguments() -> argparse.Namespace:
     one.add_argument("--populations", nargs="+", help="all that were observed, unless said")
     one.add_argument("--since", type=date.fromisoformat, help="only what was observed from this day on")
     one.add_argument("--least", type=int, default=100, help="fewer positives or negatives make no model (100)")
+    one.add_argument("--leaves", type=int, choices=(3, 6), default=3, help="of each tree; 6 for very many customers, twenty times as large (3)")
     one.add_argument("--simulated", default="", help="the history is a simulated operator's: what it is, in words, for the card")
     one = _one(what, "sensitivity", _sensitivity, "who is moved by a contact, from hold-outs")
     one.add_argument("--out", type=Path, default=Path("build/models"))

@@ -27,6 +27,7 @@ from services.segmentation.training.own import Made
 PUBLIC = {"cell2cell": "cell2celltrain.csv.zip", "ibm-telco": "ibm_telco_churn.csv.gz"}
 """The file by the name of its description."""
 CURVE = (0.05, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 1.0)
+LEAVES = {3: "three", 6: "six"}
 TOP_FEATURES = 15
 CONTRIBUTION_ROWS = 20_000
 """About so many rows tell what is gone by."""
@@ -111,9 +112,9 @@ def measured(found: Read, *, seed: int = 0) -> tuple[Card, Figures]:
     """What the shipped learner is worth on a file, beside others."""
     table, described = found.table, found.description
     beside = {", on the file's own columns": without(table, described.derived)} if described.derived else {}
-    comparison = compare(table, seed, categories=described.categories, horizon_days=described.horizon_days, beside=beside)
-    blind = held_out_of(without(table, described.doubtful), seed, horizon_days=described.horizon_days) if described.doubtful else None
-    return summed_up(found, comparison, blind, fit(table, seed=seed), seed=seed)
+    comparison = compare(table, seed, categories=described.categories, horizon_days=described.horizon_days, beside=beside, leaves=described.leaves)
+    blind = held_out_of(without(table, described.doubtful), seed, horizon_days=described.horizon_days, leaves=described.leaves) if described.doubtful else None
+    return summed_up(found, comparison, blind, fit(table, seed=seed, leaves=described.leaves), seed=seed)
 
 
 def summed_up(found: Read, comparison: Comparison, blind: Floats | None, fitted: Fitted, *, seed: int = 0, draws: int = metrics.DRAWS) -> tuple[Card, Figures]:
@@ -213,6 +214,7 @@ def _card(found: Read, fitted: Fitted, own: dict[str, Metric], probabilities: Fl
         typical={name: float(np.median(known)) for name, known in medians if len(known)},
         limits=described.limits,
         seed=seed,
+        leaves=fitted.leaves,
         libraries={name: version(name) for name in LIBRARIES},
     )
 
@@ -243,7 +245,7 @@ def _counted(card: Card, customers: int | None = None) -> str:
 
 
 def _learned(card: Card) -> str:
-    return f"boosted trees of three leaves, seed {card.seed}, with " + ", ".join(f"{name} {number}" for name, number in card.libraries.items())
+    return f"boosted trees of {LEAVES[card.leaves]} leaves, seed {card.seed}, with " + ", ".join(f"{name} {number}" for name, number in card.libraries.items())
 
 
 def _contributions(fitted: Fitted, table: Table) -> dict[str, float]:
@@ -297,7 +299,7 @@ def _comparison(rows: Sequence[Row]) -> str:
 
 
 def _learner(row: Row) -> str:
-    return "**shipped: three leaves, exact reasons**" if row.learner == SHIPPED else row.learner
+    return "**shipped, exact reasons**" if row.learner == SHIPPED else row.learner
 
 
 def _ahead(row: Row) -> tuple[str, str]:

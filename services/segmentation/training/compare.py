@@ -22,7 +22,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from services.segmentation.churn.model import Matrix, Metric
 from services.segmentation.training import metrics
-from services.segmentation.training.fit import Indices, Table, fit
+from services.segmentation.training.fit import Indices, Leaves, Table, fit
 from services.segmentation.training.metrics import Floats
 
 FOLDS = 5
@@ -77,6 +77,7 @@ def compare(
     folds: int = FOLDS,
     learners: Mapping[str, Learner] | None = None,
     beside: Mapping[str, Table] | None = None,
+    leaves: Leaves = 3,
     draws: int = metrics.DRAWS,
 ) -> Comparison:
     """`categories`: the features that are codes, for the learner that has no use for an order.
@@ -85,9 +86,9 @@ def compare(
     """
     splits = list(_splits(table, seed, folds, horizon_days))
     positions = np.sort(np.concatenate([held for _, held in splits]))
-    probabilities = _held_out(shipped, table, splits, seed)
+    probabilities = _held_out(shipped(leaves), table, splits, seed)
     held_out = HeldOut(positions, table.labels[positions], table.groups[positions], probabilities, "folds" if table.times is None else "later")
-    others = others_than_shipped(categories) if learners is None else learners
+    others = others_than_shipped(categories, leaves) if learners is None else learners
     rows = [Row(SHIPPED, _figures(held_out, held_out.probabilities, seed, draws), None)]
     for where, features in ({"": table} | dict(beside or {})).items():
         for name, learner in others.items():
@@ -95,9 +96,9 @@ def compare(
     return Comparison(rows, held_out)
 
 
-def held_out_of(table: Table, seed: int = 0, *, folds: int = FOLDS, horizon_days: int = 0) -> Floats:
+def held_out_of(table: Table, seed: int = 0, *, folds: int = FOLDS, horizon_days: int = 0, leaves: Leaves = 3) -> Floats:
     """What the shipped learner says of the rows that it did not learn from, in the order of the table, on the splits of `compare`."""
-    return _held_out(shipped, table, list(_splits(table, seed, folds, horizon_days)), seed)
+    return _held_out(shipped(leaves), table, list(_splits(table, seed, folds, horizon_days)), seed)
 
 
 def without(table: Table, names: Collection[str]) -> Table:
@@ -106,17 +107,21 @@ def without(table: Table, names: Collection[str]) -> Table:
     return table._replace(features=tuple(table.features[index] for index in kept), rows=table.rows[:, kept])
 
 
-def shipped(learned: Table, rows: Matrix, seed: int) -> Floats:
-    return fit(learned, seed=seed, least_of_each=LEAST_OF_EACH).probability(rows)
+def shipped(leaves: Leaves) -> Learner:
+    def learner(learned: Table, rows: Matrix, seed: int) -> Floats:
+        return fit(learned, seed=seed, least_of_each=LEAST_OF_EACH, leaves=leaves).probability(rows)
+
+    return learner
 
 
-def others_than_shipped(categories: Collection[str] = ()) -> dict[str, Learner]:
+def others_than_shipped(categories: Collection[str] = (), leaves: Leaves = 3) -> dict[str, Learner]:
     """Each at settings that serve it well on these sizes; none was searched for on the rows it is judged by."""
 
     def logistic(learned: Table, rows: Matrix, seed: int) -> Floats:
         return _logistic(learned, rows, seed, categories)
 
-    return {"logistic regression": logistic, "LightGBM, 31 leaves": _lightgbm, "CatBoost": _catboost}
+    smaller: dict[str, Learner] = {"three leaves, exact reasons": shipped(3)} if leaves != 3 else {}
+    return smaller | {"logistic regression": logistic, "LightGBM, 31 leaves": _lightgbm, "CatBoost": _catboost}
 
 
 def _logistic(learned: Table, rows: Matrix, seed: int, categories: Collection[str]) -> Floats:

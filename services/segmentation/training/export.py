@@ -1,14 +1,17 @@
 """A fitted model as one ONNX file that gives the probability and the exact Shapley value of every feature.
 
-A tree of three leaves decides by two features at most, so its path-dependent TreeSHAP values are constant on four cells. Each tree
-is written as a tree of those cells, whose leaves hold one weight per feature: adding up the trees is then all the work there is.
+A tree of few leaves decides by few features, so its path-dependent TreeSHAP values are constant on a few cells: four of a tree of
+three leaves, 32 at most of one of six. Each tree is written as a tree of those cells, whose leaves hold one weight per feature:
+adding up the trees is then all the work there is.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, combinations
+from math import factorial
 from typing import Any
 
 import lightgbm
@@ -20,6 +23,7 @@ from onnx import TensorProto, helper
 from services.segmentation.churn.model import BASE, CONTRIBUTIONS, INPUT, METADATA_KEY, PROBABILITY, Card, Matrix, Model
 from services.segmentation.training.fit import Fitted
 
+MOST_LEAVES = 6
 PARITY_ROWS = 5_000
 MOST_DIFFERENCE = 1e-5
 """Of probabilities and contributions, from the learner's own."""
@@ -119,10 +123,10 @@ def expected(tree: Tree) -> float:
 
 
 def cells(tree: Tree) -> Cells:
-    """Raises CannotExport for a tree of more than two splits."""
+    """Raises CannotExport for a tree of more leaves than `MOST_LEAVES`: each further split doubles the cells."""
     splits = _splits(tree)
-    if len(splits) > 2:
-        raise CannotExport("a tree has more than three leaves")
+    if len(splits) >= MOST_LEAVES:
+        raise CannotExport(f"a tree has more than {MOST_LEAVES} leaves")
     return _divided(tree, splits, {})
 
 
@@ -134,26 +138,33 @@ def _divided(tree: Tree, splits: Sequence[Split], goes_left: Mapping[Split, bool
     if not splits:
         return Cell(_shapley(tree, goes_left))
     first, later = splits[0], splits[1:]
-    sides = [_divided(tree, _that_matter(later, first, side), {**goes_left, first: left}) for left, side in ((True, first.left), (False, first.right))]
-    return Fork(first, *sides)
+    left = _divided(tree, _that_matter(later, first, not_gone=first.right), {**goes_left, first: True})
+    right = _divided(tree, _that_matter(later, first, not_gone=first.left), {**goes_left, first: False})
+    return Fork(first, left, right)
 
 
-def _that_matter(splits: Sequence[Split], above: Split, side: Tree) -> list[Split]:
-    """A split by the same feature is asked only on its own side; by another one also off the path, where that feature may be all that is known."""
-    return [split for split in splits if split is side or split.feature != above.feature]
+def _that_matter(splits: Sequence[Split], above: Split, *, not_gone: Tree) -> list[Split]:
+    """On the side that is not gone to a split by the same feature is never asked; by another one it is, where that feature may be all that is known."""
+    there = _splits(not_gone)
+    return [split for split in splits if split not in there or split.feature != above.feature]
 
 
 def _shapley(tree: Tree, goes_left: Mapping[Split, bool]) -> dict[int, float]:
-    """For two players: the mean of what a feature adds alone and what it adds to the other."""
+    """By the definition: what a feature adds to a set of others, over the orders in which they could come."""
     features = sorted({split.feature for split in _splits(tree)})
+    means = {known: _mean(tree, known, goes_left) for known in map(frozenset, _subsets(features))}
+    return {
+        one: sum(_weight(len(known), len(features)) * (means[known | {one}] - mean) for known, mean in means.items() if one not in known) for one in features
+    }
 
-    def mean(*known: int) -> float:
-        return _mean(tree, frozenset(known), goes_left)
 
-    if len(features) < 2:
-        return {feature: mean(feature) - mean() for feature in features}
-    a, b = features
-    return {one: (mean(one) - mean() + mean(a, b) - mean(other)) / 2 for one, other in ((a, b), (b, a))}
+def _subsets(features: Sequence[int]) -> Iterator[tuple[int, ...]]:
+    return chain.from_iterable(combinations(features, size) for size in range(len(features) + 1))
+
+
+def _weight(before: int, features: int) -> float:
+    """The share of the orders in which exactly these many come before."""
+    return factorial(before) * factorial(features - before - 1) / factorial(features)
 
 
 def _mean(tree: Tree, known: frozenset[int], goes_left: Mapping[Split, bool]) -> float:

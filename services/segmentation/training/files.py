@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from services.segmentation.churn.model import Matrix
-from services.segmentation.training.fit import Table
+from services.segmentation.training.fit import Leaves, Table
 
 Floats = NDArray[np.float64]
 
@@ -74,6 +74,8 @@ class Description(BaseModel):
     doubtful: tuple[str, ...] = ()
     """Columns that may know of the end: what the model is worth without them is told beside."""
     limits: tuple[str, ...] = ()
+    leaves: Leaves = 3
+    """Of each tree."""
 
     @property
     def features(self) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from services.segmentation.churn.sensitivity import Exposure, SensitivityModel
 from services.segmentation.parameters import Parameters
 from services.segmentation.repository import churn as repository
 from services.segmentation.training.export import export
-from services.segmentation.training.fit import Fitted, Table, fit
+from services.segmentation.training.fit import Fitted, Leaves, Table, fit
 from services.segmentation.training.metrics import evaluate
 from services.segmentation.training.uplift import evidence_of, fit_sensitivity
 from shared.database import Transaction
@@ -65,14 +65,24 @@ async def sensitivity(tx: Transaction, *, least_events: int, seed: int) -> Sensi
     found = await repository.exposures(tx, row_version=ROW_VERSION, limit=MOST_ROWS)
     if not found:
         return fit_sensitivity(FEATURES, np.empty((0, len(FEATURES)), np.float32), [], [], least_events=least_events, seed=seed)
-    seen = evidence_of(Exposure(row.customer_id, restored(row.row), row.arm, row.leave == 1) for row in found)
+    seen = evidence_of(Exposure(row.customer_id, restored(row.row).tolist(), row.arm, row.leave == 1) for row in found)
     return fit_sensitivity(FEATURES, seen.rows, seen.treated, seen.left, customers=seen.customers, least_events=least_events, seed=seed)
 
 
-def make(table: Table, *, target: Target, population: str, parameters: Parameters, simulated: str = "", least_of_each: int = 100, seed: int = 0) -> Made:
+def make(
+    table: Table,
+    *,
+    target: Target,
+    population: str,
+    parameters: Parameters,
+    simulated: str = "",
+    least_of_each: int = 100,
+    leaves: Leaves = 3,
+    seed: int = 0,
+) -> Made:
     """`simulated`: of which simulated operator the history is, in words; without it, it is the operator's own. Raises TooThin, ParityError."""
     horizon_days = horizon_of(target, parameters)
-    fitted = fit(table, seed=seed, horizon_days=horizon_days, least_of_each=least_of_each)
+    fitted = fit(table, seed=seed, horizon_days=horizon_days, least_of_each=least_of_each, leaves=leaves)
     held = fitted.held_out
     labels = table.labels[held.positions]
     metrics = evaluate(labels, held.probabilities, groups=table.groups[held.positions], seed=seed)
@@ -108,6 +118,7 @@ def _card(table: Table, fitted: Fitted, metrics: dict[str, Metric], target: Targ
         typical=_typical(table),
         limits=(*(SIMULATED if simulated else ()), *ALWAYS),
         seed=fitted.seed,
+        leaves=fitted.leaves,
         libraries={name: version(name) for name in LIBRARIES},
     )
 
