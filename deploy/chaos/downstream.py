@@ -60,6 +60,10 @@ def _standings_published(e: Evidence) -> Findings:
     return _all_published(e, "standings", "segmentation.standing_")
 
 
+def _churn_scores_published(e: Evidence) -> Findings:
+    return _all_published(e, "churn_scores", "segmentation.churn_score")
+
+
 def _all_published(e: Evidence, table: str, type_prefix: str) -> Findings:
     """Every change has a number, +1 per customer: none may be missing."""
     numbers: dict[str, set[int]] = defaultdict(set)
@@ -166,6 +170,7 @@ DOWNSTREAM: tuple[tuple[str, Callable[[Evidence], Findings]], ...] = (
     ("what was scored = payments sent", _rfm),
     ("every change of a score is published", _scores_published),
     ("every change of a standing is published", _standings_published),
+    ("every change of a churn score is published", _churn_scores_published),
     ("who asked to leave is warned about once", _warnings),
     ("each warning is decided once", _decisions),
     ("one task for each contact, none above the cap", _tasks),

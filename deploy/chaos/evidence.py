@@ -29,7 +29,7 @@ from shared.settings import Settings
 SERVICES = ("customer", "segmentation", "retention", "gateway")
 READS: Mapping[str, tuple[str, ...]] = {
     "customer": (*topics.INPUTS, topics.OUTCOMES),
-    "segmentation": (topics.ACTIVITY, topics.FEEDS),
+    "segmentation": (topics.ACTIVITY, topics.FEEDS, topics.CONTACTS),
     "retention": (topics.ACTIVITY, topics.ALERTS),
     "gateway": (topics.ACTIVITY, topics.SEGMENTS, topics.ALERTS, topics.CONTACTS, topics.OUTCOMES),
 }
@@ -44,7 +44,7 @@ REST_SECONDS = 3.0
 # Rows that no auditor looks at, or that change for ever.
 _TABLES: Mapping[str, tuple[str, ...]] = {
     "customer": ("customers", "data_keys", "facts", "rollups", "intake", "dead_letters", "outbox", "watermarks"),
-    "segmentation": ("features", "purchase_days", "rfm", "standings", "alerts", "dead_letters", "outbox", "watermarks"),
+    "segmentation": ("features", "purchase_days", "rfm", "standings", "churn_scores", "alerts", "dead_letters", "outbox", "watermarks"),
     "retention": ("contactables", "decisions", "tasks", "waiting_alerts", "campaigns", "dead_letters", "outbox", "watermarks"),
     "gateway": ("views", "alerts", "tasks", "dead_letters", "outbox", "watermarks"),
 }
