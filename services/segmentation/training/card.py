@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -17,15 +18,17 @@ import numpy as np
 from services.segmentation.churn.drift import reference
 from services.segmentation.churn.model import Card, Metric
 from services.segmentation.pictures.calibration import Group, calibration
-from services.segmentation.training import metrics
+from services.segmentation.training import metrics, purchases
 from services.segmentation.training.compare import SHIPPED, Comparison, HeldOut, Row, compare, held_out_of, without
-from services.segmentation.training.files import Read, describe, read
+from services.segmentation.training.files import Description, Read, describe, read
 from services.segmentation.training.fit import Fitted, Table, fit
 from services.segmentation.training.metrics import CLAIM_BASE_RATE, CLAIM_CONTACTS, CLAIM_RANDOM, CLAIM_RATIO, Floats, Point
 from services.segmentation.training.own import Made
 
-PUBLIC = {"cell2cell": "cell2celltrain.csv.zip", "ibm-telco": "ibm_telco_churn.csv.gz"}
+PUBLIC = {"cell2cell": "cell2celltrain.csv.zip", "ibm-telco": "ibm_telco_churn.csv.gz", "online-retail": "online_retail_I.csv.xz"}
 """The file by the name of its description."""
+SHOP = "online-retail"
+"""Of its invoices rows are made first."""
 CURVE = (0.05, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 1.0)
 LEAVES = {3: "three", 6: "six"}
 TOP_FEATURES = 15
@@ -34,6 +37,10 @@ CONTRIBUTION_ROWS = 20_000
 HOW = {"folds": "in folds: each customer is scored by a model that has not seen them", "later": "observed last, by a model of what was known before"}
 MADE_AGAIN = "python -m services.segmentation.training cards DATA_FOLDER docs/models     # makes this page again; no model of it is shipped"
 FICTIONAL = "THESE CUSTOMERS DO NOT EXIST. The data is fictional. This page is a regression gate: it shows that nothing broke, and is no result to quote."
+NOT_TELECOM = (
+    "THIS IS A SHOP, NOT TELECOM. These customers bought gifts and had no contract to end. The page shows whether what is learned holds at a later time. "
+    "No figure on it says anything about the churn of an operator's customers."
+)
 SIMULATED = "THESE CUSTOMERS ARE SIMULATED. No figure on this page says anything about real ones."
 LIBRARIES = ("lightgbm", "scikit-learn", "numpy", "catboost")
 NAMES = {
@@ -87,12 +94,21 @@ class Figures(NamedTuple):
 
 
 def cards(data_dir: Path, out: Path, *, seed: int = 0) -> list[Path]:
-    """Both pages, from the descriptions in `out` and the files in `data_dir`. Takes minutes. Raises BadFile."""
+    """All pages, from the descriptions in `out` and the files in `data_dir`. Takes minutes. Raises BadFile."""
     written = []
-    for name, file in PUBLIC.items():
-        found = read(data_dir / file, describe(out / f"{name}.toml"))
+    for name in PUBLIC:
+        found = public(name, data_dir, out)
         written += write(out, *measured(found, seed=seed), found)
     return written
+
+
+def public(name: str, data_dir: Path, descriptions: Path) -> Read:
+    """A public data set, by the name of its description. Raises BadFile."""
+    path, described = data_dir / PUBLIC[name], describe(descriptions / f"{name}.toml")
+    if name != SHOP:
+        return read(path, described)
+    with TemporaryDirectory() as folder:
+        return read(purchases.written(path, Path(folder)), described)
 
 
 def write(folder: Path, card: Card, figures: Figures, found: Read) -> list[Path]:
@@ -139,7 +155,7 @@ def about(card: Card, found: Read) -> About:
         "Left out": left_out or "nothing but the label and who it is",
         "Learner": _learned(card),
     }
-    return About(described.title, MADE_AGAIN, (FICTIONAL,) if described.fictional else (), facts, described.doubtful)
+    return About(described.title, MADE_AGAIN, _warnings(described), facts, described.doubtful)
 
 
 def page(card: Card, figures: Figures, told: About, *, picture: str) -> str:
@@ -149,7 +165,7 @@ def page(card: Card, figures: Figures, told: About, *, picture: str) -> str:
         f"    {told.made_by}",
         *(f"**{warning}**" for warning in told.warnings),
         _table(("", ""), told.facts.items()),
-        "## On customers it has not seen",
+        "## On rows it has not seen",
         _how(figures),
         _metrics(figures),
         *_doubts(figures, told.doubtful),
@@ -217,6 +233,10 @@ def _card(found: Read, fitted: Fitted, own: dict[str, Metric], probabilities: Fl
         leaves=fitted.leaves,
         libraries={name: version(name) for name in LIBRARIES},
     )
+
+
+def _warnings(described: Description) -> tuple[str, ...]:
+    return (FICTIONAL,) if described.fictional else (NOT_TELECOM,) if described.name == SHOP else ()
 
 
 def _period(table: Table) -> tuple[str, str] | None:
