@@ -16,10 +16,10 @@ import asyncio
 import gc
 import signal
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import prometheus_client
 import sqlalchemy as sa
@@ -34,6 +34,8 @@ from shared.inbox import REPLAY_HEADER, InboxTables, advance, bury
 from shared.outbox import Relay
 from shared.pii import Keyring
 from shared.settings import Settings
+
+T = TypeVar("T")
 
 POLL_SECONDS = 0.5
 BEAT_SECONDS = 2.0
@@ -174,7 +176,7 @@ class Worker:
     async def _poll(self, consumer: Consumer, stop: asyncio.Event) -> list[Record]:
         self._alive.touch()
         try:
-            records = await consumer.poll(max_records=self._settings.batch_records, timeout_seconds=POLL_SECONDS)
+            records = await _unless(stop, consumer.poll(max_records=self._settings.batch_records, timeout_seconds=POLL_SECONDS)) or []
         except BusUnavailable as error:
             await self._hold(error, LONGEST_RETRY_SECONDS / 15, stop)
             return []
@@ -373,6 +375,18 @@ async def _first_error(tasks: Sequence[asyncio.Task[None]]) -> None:
     done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for task in done:
         task.result()
+
+
+async def _unless(stop: asyncio.Event, asked: Coroutine[Any, Any, T]) -> T | None:
+    """What was asked for, or None as soon as all is to stop: nobody waits for a poll that nothing will come of."""
+    asking, stopping = asyncio.create_task(asked), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait((asking, stopping), return_when=asyncio.FIRST_COMPLETED)
+        return asking.result() if asking.done() else None
+    finally:
+        for task in (asking, stopping):
+            task.cancel()
+        await asyncio.gather(asking, stopping, return_exceptions=True)
 
 
 async def _sleep(seconds: float, stop: asyncio.Event) -> None:
