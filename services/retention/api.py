@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from services.retention.routes import ROUTER
+from services.retention.routes import ROUTERS
 from services.retention.tables import INBOX, WORKERS
 from shared.dead_letter_routes import dead_letter_router
 from shared.settings import Settings
@@ -15,7 +15,7 @@ def app(settings: Settings) -> FastAPI:
     return create_app(
         service="retention",
         settings=settings,
-        routers=(ROUTER, dead_letter_router(INBOX, group="retention")),
+        routers=(*ROUTERS, dead_letter_router(INBOX, group="retention")),
         description="Whom we contact, with what, and what came of it.",
         workers=WORKERS,
     )

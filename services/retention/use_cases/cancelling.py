@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from services.retention import repository
 from services.retention.contactable import Contactable
 from services.retention.open_tasks import Reason, to_cancel
+from services.retention.repository import decisions as repository
 from services.retention.tables import OUTBOX
 from services.retention.use_cases import publishing
 from shared import clock, outbox

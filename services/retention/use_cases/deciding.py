@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from services.retention import repository
 from services.retention.campaign import Campaign
 from services.retention.contactable import Contactable
 from services.retention.decision import PRIORITIES, Contact, Decision, decide, decision_id
+from services.retention.repository import decisions as repository
 from services.retention.surroundings import Alert, Surroundings
 from services.retention.tables import OUTBOX
 from services.retention.use_cases import publishing

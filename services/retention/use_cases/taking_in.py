@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from services.retention import repository
 from services.retention.contactable import Contactable, hear
+from services.retention.repository import decisions as repository
 from services.retention.surroundings import Alert
 from services.retention.use_cases.cancelling import cancel_after
 from services.retention.use_cases.deciding import decide_about

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from services.retention import repository
 from services.retention.campaign import Offer, State
+from services.retention.repository import decisions as repository
 from services.retention.tables import OUTBOX
 from services.retention.use_cases import publishing
 from shared import clock, outbox

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query
 
-from services.retention import repository
-from services.retention.schemas import (
+from services.retention.repository import decisions as repository
+from services.retention.schemas.retention import (
     CampaignDetail,
     Campaigns,
     CampaignView,

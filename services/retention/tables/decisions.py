@@ -1,16 +1,11 @@
-"""The tables of the retention service."""
+"""Whom we may contact, what we offer, what was decided, and what came of it."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 
-from shared.database import Instant, Json, metadata
-from shared.inbox import inbox_tables
-from shared.outbox import outbox_table
-from shared.web import idempotency_table
-from shared.worker import workers_table
-
-METADATA = metadata()
+from services.retention.tables.metadata import METADATA
+from shared.database import Instant, Json
 
 # Its row is the lock under which everything about a customer is decided.
 CONTACTABLES = sa.Table(
@@ -144,8 +139,3 @@ OUTCOMES = sa.Table(
     sa.Column("note", sa.Text, nullable=False),
     sa.Column("recorded_at", Instant, nullable=False),
 )
-
-IDEMPOTENCY_KEYS = idempotency_table(METADATA)
-OUTBOX = outbox_table(METADATA)
-INBOX = inbox_tables(METADATA, OUTBOX)
-WORKERS = workers_table(METADATA)

@@ -1,0 +1,1 @@
+"""Every statement of the retention service, by what it is about."""

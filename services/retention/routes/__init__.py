@@ -1,0 +1,7 @@
+"""HTTP in: each route calls one use case."""
+
+from __future__ import annotations
+
+from services.retention.routes import retention
+
+ROUTERS = (retention.ROUTER,)

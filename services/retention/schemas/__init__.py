@@ -1,0 +1,1 @@
+"""HTTP bodies of the retention service, by what they are about."""

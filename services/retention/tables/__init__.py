@@ -1,0 +1,32 @@
+"""The tables of the retention service."""
+
+from __future__ import annotations
+
+from services.retention.tables.decisions import ASSIGNMENTS, CAMPAIGNS, COMPLAINTS, CONTACTABLES, DECISIONS, OFFERS, OUTCOMES, TASKS, WAITING
+from services.retention.tables.metadata import METADATA
+from shared.inbox import inbox_tables
+from shared.outbox import outbox_table
+from shared.web import idempotency_table
+from shared.worker import workers_table
+
+IDEMPOTENCY_KEYS = idempotency_table(METADATA)
+OUTBOX = outbox_table(METADATA)
+INBOX = inbox_tables(METADATA, OUTBOX)
+WORKERS = workers_table(METADATA)
+
+__all__ = [
+    "ASSIGNMENTS",
+    "CAMPAIGNS",
+    "COMPLAINTS",
+    "CONTACTABLES",
+    "DECISIONS",
+    "IDEMPOTENCY_KEYS",
+    "INBOX",
+    "METADATA",
+    "OFFERS",
+    "OUTBOX",
+    "OUTCOMES",
+    "TASKS",
+    "WAITING",
+    "WORKERS",
+]
