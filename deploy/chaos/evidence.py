@@ -30,7 +30,7 @@ SERVICES = ("customer", "segmentation", "retention", "gateway")
 READS: Mapping[str, tuple[str, ...]] = {
     "customer": (*topics.INPUTS, topics.OUTCOMES),
     "segmentation": (topics.ACTIVITY, topics.FEEDS, topics.CONTACTS),
-    "retention": (topics.ACTIVITY, topics.ALERTS),
+    "retention": (topics.ACTIVITY, topics.ALERTS, topics.SEGMENTS),
     "gateway": (topics.ACTIVITY, topics.SEGMENTS, topics.ALERTS, topics.CONTACTS, topics.OUTCOMES),
 }
 DEAD_LETTERS = tuple(dead_letter_topic(topic, "customer") for topic in topics.INPUTS)

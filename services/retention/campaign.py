@@ -45,9 +45,11 @@ class Campaign:
     cap_days: int
     hours: CallingHours
     capacity: int
+    least_profit_minor: int | None = None
+    """A contact has to be expected to bring; None: profit ranks the offers, and refuses nobody."""
 
 
-def choose_offer(preferred: Sequence[str], catalogue: Mapping[str, Offer], *, payment_types: Collection[str], at: datetime) -> Offer | None:
-    """The first offer on the list that this customer may have now."""
+def eligible_offers(preferred: Sequence[str], catalogue: Mapping[str, Offer], *, payment_types: Collection[str], at: datetime) -> list[Offer]:
+    """Those on the list that this customer may have now, the preferred one first."""
     listed = (catalogue[offer_id] for offer_id in preferred if offer_id in catalogue)
-    return next((offer for offer in listed if offer.is_for(payment_types, at)), None)
+    return [offer for offer in listed if offer.is_for(payment_types, at)]

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from services.retention.arbitration import Weighed
 from services.retention.campaign import Campaign, Offer
 from services.retention.contactable import Contactable
 from services.retention.hold_out import GLOBAL_SHARE, Arm, arm_of, bucket, global_bucket
+from services.retention.worth import Worth
 from shared.contracts.retention import Gate
 
 # A warning is about days: one whose customer became known later than this is not acted on.
@@ -42,6 +44,9 @@ class Situation:
     offer: Offer | None
     zone: ZoneInfo | None
     members: Collection[str] = ()
+    weighed: Sequence[Weighed] = ()
+    """The offers that came into question, the best first; none while the customer's worth is not known."""
+    worth: Worth | None = None
 
     @property
     def bucket(self) -> float:
@@ -104,6 +109,20 @@ def offer(s: Situation) -> Check:
     return s.offer is not None, s.offer.offer_id if s.offer else f"none valid now for payment type {payment_types}"
 
 
+def not_to_be_disturbed(s: Situation) -> Check:
+    kind = s.worth.kind if s.worth else None
+    return kind != "do_not_disturb", f"sensitivity to a contact: {kind or 'unknown'}"
+
+
+def expected_profit(s: Situation) -> Check:
+    least = s.campaign.least_profit_minor
+    if not s.weighed:
+        return least is None, "risk and future value are not known yet"
+    best = s.weighed[0]
+    asked = "none asked for" if least is None else f"at least {least} asked for"
+    return least is None or best.expected_profit_minor >= least, f"{best.expected_profit_minor} by {best.offer_id} ({best.basis}), {asked}"
+
+
 def global_hold_out(s: Situation) -> Check:
     drawn = min(global_bucket(one) for one in (s.customer.customer_id, *s.members))
     return drawn >= GLOBAL_SHARE, f"bucket {drawn:.4f}, hold-out share {GLOBAL_SHARE:.2f}"
@@ -140,6 +159,8 @@ GATES: tuple[Callable[[Situation], Check], ...] = (
     timezone,
     open_complaint,
     offer,
+    not_to_be_disturbed,
+    expected_profit,
     global_hold_out,
     hold_out,
     frequency_cap,

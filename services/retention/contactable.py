@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from shared.contracts.customer import Activity, Profile
 from shared.contracts.orders import Consent
@@ -31,6 +32,7 @@ class Contactable:
     consents: Mapping[str, bool] = field(default_factory=dict)
     live_subscriptions: int = 0
     payment_types: Sequence[str] = ()
+    left_at: datetime | None = None
 
     @property
     def is_gone(self) -> bool:
@@ -71,6 +73,7 @@ def _with_profile(held: Contactable, sequence: int, profile: Profile) -> Contact
         consents=_to_marketing(profile.consents or ()),
         live_subscriptions=len(live),
         payment_types=sorted({one.payment_type for one in live if one.payment_type}),
+        left_at=None if live else max((one.terminated_at for one in profile.subscriptions if one.activated_at and one.terminated_at), default=None),
     )
 
 

@@ -18,6 +18,8 @@ from shared.contracts.retention import Gate
 Verdict = Literal["contact", "held_out", "refused"]
 
 PRIORITIES = {"urgent": 80, "warning": 50}
+OF_TIER = {"platinum": 15, "gold": 10, "iron": 5}
+"""What a tier adds: of two in equal trouble the more valuable one is called first."""
 HOLD_OUTS = frozenset({global_hold_out.__name__, hold_out.__name__})
 LONGEST_ID = 128
 _FITS_INTO_A_PATH = re.compile(r"[A-Za-z0-9._~:@-]+")
@@ -62,6 +64,10 @@ def decide(situation: Situation) -> Decision:
     assert situation.offer and situation.zone, "their gates passed"
     due_at = next_allowed(situation.now, situation.campaign.hours, situation.zone)
     return Decision("contact", gates, arm="treatment", contact=Contact(situation.offer, due_at, situation.zone))
+
+
+def priority_of(severity: str, tier: str | None) -> int:
+    return PRIORITIES[severity] + OF_TIER.get(tier or "", 0)
 
 
 def decision_id(campaign_id: str, alert_id: str) -> str:

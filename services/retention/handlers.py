@@ -5,15 +5,16 @@ from __future__ import annotations
 from services.retention.settings import load
 from services.retention.use_cases.taking_in import take_in
 from shared.contracts.customer import Activity
-from shared.contracts.segmentation import AlertRaised
+from shared.contracts.segmentation import AlertRaised, ChurnScored, ChurnScoreDropped, StandingChanged, StandingDropped
 from shared.worker import Batch, Delivery, Handlers
 
 DEFAULT_ZONE = load().timezone
 
 
-async def on_activity_or_alert(batch: Batch, deliveries: list[Delivery]) -> None:
+async def on_news_of_customers(batch: Batch, deliveries: list[Delivery]) -> None:
     await take_in(batch.tx, deliveries, default_zone=DEFAULT_ZONE)
 
 
-# One handler for both: it locks the customers of a batch once, in order.
-HANDLERS: Handlers = dict.fromkeys((Activity, AlertRaised), on_activity_or_alert)
+# One handler for all: it locks the customers of a batch once, in order.
+TAKEN_IN = (Activity, StandingChanged, StandingDropped, ChurnScored, ChurnScoreDropped, AlertRaised)
+HANDLERS: Handlers = dict.fromkeys(TAKEN_IN, on_news_of_customers)

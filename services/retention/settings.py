@@ -12,6 +12,7 @@ from shared.settings import read
 class RetentionSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="HOLDFAST_RETENTION_", extra="ignore", frozen=True)
 
+    contact_cost_minor: int = Field(default=1_500, ge=0, le=1_000_000, description="What a contact by an agent costs us, in minor units")
     timezone: str = Field(default="UTC", description="Calling hours are kept in it for customers without a zone of their own")
 
     @field_validator("timezone")

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from services.retention.arbitration import Record, weigh
 from services.retention.calling_hours import zone_of
-from services.retention.campaign import Campaign, Offer, choose_offer
+from services.retention.campaign import Campaign, Offer, eligible_offers
 from services.retention.contact_policy import Situation
 from services.retention.contactable import Contactable
 from services.retention.decision import Decision
 from services.retention.hold_out import Arm
+from services.retention.worth import Worth
 from shared.contracts.segmentation import AlertRaised
 
 
@@ -36,10 +38,16 @@ class Surroundings:
     contacts: dict[str, list[datetime]]
     open_tasks: Counter[str]
     members: Mapping[str, Sequence[str]]
+    worths: Mapping[str, Worth]
+    records: Mapping[str, Record]
+    contact_cost_minor: int
 
     def situation(self, alert: Alert, campaign: Campaign, customer: Contactable) -> Situation:
         since = self.now - timedelta(days=campaign.cap_days)
         preferred = campaign.offers[alert.raised.kind]
+        offers = eligible_offers(preferred, self.catalogue, payment_types=customer.payment_types, at=self.now)
+        worth = self.worths.get(alert.customer_id)
+        weighed = weigh(offers, worth, self.records, contact_cost_minor=self.contact_cost_minor)
         return Situation(
             now=self.now,
             customer=customer,
@@ -49,9 +57,11 @@ class Surroundings:
             assigned=self._assigned(campaign.campaign_id, alert.customer_id),
             contacts=sum(at > since for one in self._ids(alert.customer_id) for at in self.contacts.get(one, ())),
             open_tasks=self.open_tasks[campaign.campaign_id],
-            offer=choose_offer(preferred, self.catalogue, payment_types=customer.payment_types, at=self.now),
+            offer=self.catalogue[weighed[0].offer_id] if weighed else next(iter(offers), None),
             zone=zone_of(customer.timezone or self.default_zone),
             members=self.members.get(alert.customer_id, ()),
+            weighed=weighed,
+            worth=worth,
         )
 
     def _assigned(self, campaign_id: str, customer_id: str) -> Arm | None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.retention.calling_hours import CallingHours, next_allowed, zone_of
-from services.retention.campaign import choose_offer
+from services.retention.campaign import eligible_offers
 from services.retention.contact_policy import GATES, LONGEST_WAIT, check
 from services.retention.contactable import Contactable, hear
 from services.retention.decision import decide, decision_id
@@ -124,7 +124,7 @@ def test_the_gates_stand_in_their_documented_order() -> None:
     """R9: the order in which reasons are shown is part of the contract."""
     assert [gate.gate for gate in check(situation())] == [
         "known_customer", "not_merged_or_erased", "live_subscription", "not_visitor_or_employer_paid", "do_not_contact", "consent", "timezone",
-        "open_complaint", "offer", "global_hold_out", "hold_out", "frequency_cap", "campaign_running", "capacity",
+        "open_complaint", "offer", "not_to_be_disturbed", "expected_profit", "global_hold_out", "hold_out", "frequency_cap", "campaign_running", "capacity",
     ]  # fmt: skip
     assert all(gate.passed for gate in check(situation()))
 
@@ -182,15 +182,15 @@ def test_only_who_passes_every_gate_is_contacted(chosen: dict[str, dict[str, Any
 # Offers and customers
 
 
-def test_the_first_offer_that_is_valid_and_fits_is_taken() -> None:
+def test_offers_that_are_valid_and_fit_come_into_question() -> None:
     """R1: by payment type and validity."""
     ended = offer(offer_id="ended", valid_to=NOON)
     prepaid = offer(offer_id="prepaid", payment_types=["prepaid"])
     later = offer(offer_id="later", valid_from=NOON + timedelta(seconds=1))
     fits = offer(offer_id="fits", valid_to=NOON + timedelta(seconds=1))
     catalogue = {one.offer_id: one for one in (ended, prepaid, later, fits)}
-    assert choose_offer(["withdrawn", *catalogue], catalogue, payment_types=["postpaid"], at=NOON) is fits
-    assert choose_offer(["ended", "prepaid", "later"], catalogue, payment_types=["postpaid"], at=NOON) is None
+    assert eligible_offers(["withdrawn", *catalogue], catalogue, payment_types=["postpaid"], at=NOON) == [fits]
+    assert eligible_offers(["ended", "prepaid", "later"], catalogue, payment_types=["postpaid"], at=NOON) == []
 
 
 def heard(*changes: tuple[int, dict[str, Any] | None]) -> Contactable:

@@ -213,8 +213,10 @@ ALL = (
     Passed("GET", "/pictures/value-pyramid.svg", SEGMENTATION, "pictures", "draw_pyramid", "The value pyramid, as SVG"),
     Passed("GET", "/campaigns", RETENTION, "retention", "list_campaigns", "All campaigns"),
     Passed("GET", "/campaigns/{campaign_id}", RETENTION, "retention", "get_campaign", "One campaign, with counts per arm and outcome"),
+    Passed("GET", "/campaigns/{campaign_id}/effect", RETENTION, "retention", "get_campaign_effect", "Who stayed of the contacted against the held out"),
     Passed("POST", "/campaigns/{campaign_id}/pause", RETENTION, "retention", "pause_campaign", "Contact nobody from now on"),
     Passed("POST", "/campaigns/{campaign_id}/resume", RETENTION, "retention", "resume_campaign", "Contact again"),
+    Passed("GET", "/offers/records", RETENTION, "retention", "list_offer_records", "What came of each offer, and its rates"),
     Passed("GET", "/offers", RETENTION, "retention", "list_offers", "The offer catalogue"),
     Passed("POST", "/tasks/{task_id}/outcome", RETENTION, "tasks", "report_outcome", "Report what came of a task", body=OutcomeReport, once=True),
 )  # fmt: skip

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from services.retention.routes import retention
+from services.retention.routes import effects, retention
 
-ROUTERS = (retention.ROUTER,)
+ROUTERS = (retention.ROUTER, effects.ROUTER)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -79,6 +79,7 @@ class CampaignView(View):
     opens: str = Field(description="Calls are due from this time of day on the recipient's clock")
     closes: str
     capacity: int = Field(description="Open tasks at most")
+    least_profit_minor: int | None = Field(description="A contact has to be expected to bring; null: profit ranks the offers, and refuses nobody")
 
 
 class Campaigns(BaseModel):
@@ -124,6 +125,8 @@ class DecisionView(View):
     arm: Literal["treatment", "hold_out"] | None = Field(description="Null: does not count for the campaign's effect")
     offer_id: str | None
     gates: list[Gate] = Field(description="All of them, in their order, with what they saw")
+    weighed: list[dict[str, Any]] = Field(description="Every offer that came into question, the best first, with what its expected profit was made of")
+    worth: dict[str, Any] = Field(description="Risk, future value, tier and sensitivity as known then, with the versions of the models")
 
 
 class WaitingAlert(View):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from services.retention.tables.decisions import ASSIGNMENTS, CAMPAIGNS, COMPLAINTS, CONTACTABLES, DECISIONS, OFFERS, OUTCOMES, TASKS, WAITING
 from services.retention.tables.metadata import METADATA
+from services.retention.tables.worths import WORTHS
 from shared.inbox import inbox_tables
 from shared.outbox import outbox_table
 from shared.web import idempotency_table
@@ -29,4 +30,5 @@ __all__ = [
     "TASKS",
     "WAITING",
     "WORKERS",
+    "WORTHS",
 ]

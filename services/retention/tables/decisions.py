@@ -24,6 +24,7 @@ CONTACTABLES = sa.Table(
     sa.Column("consents", Json, nullable=False, comment="channel -> granted, for marketing"),
     sa.Column("live_subscriptions", sa.Integer, nullable=False),
     sa.Column("payment_types", Json, nullable=False, comment="of the live subscriptions"),
+    sa.Column("left_at", Instant, comment="when the last subscription ended; null: one is live, or none ever was"),
 )
 
 # Opened and resolved arrive in any order: each fills its own column.
@@ -75,6 +76,7 @@ CAMPAIGNS = sa.Table(
     sa.Column("opens", sa.Text, nullable=False, comment="HH:MM on the recipient's clock"),
     sa.Column("closes", sa.Text, nullable=False),
     sa.Column("capacity", sa.Integer, nullable=False, comment="open tasks at most"),
+    sa.Column("least_profit_minor", sa.BigInteger, comment="a contact has to be expected to bring; null: profit ranks the offers, and refuses nobody"),
 )
 
 # The arm at the first exposure, kept for ever: a later change of share or salt moves nobody.
@@ -85,6 +87,8 @@ ASSIGNMENTS = sa.Table(
     sa.Column("customer_id", sa.Text, primary_key=True),
     sa.Column("arm", sa.Text, nullable=False),
     sa.Column("assigned_at", Instant, nullable=False),
+    sa.Column("future_value_minor", sa.BigInteger, comment="at that moment; null: not known"),
+    sa.Column("risk", sa.Float, comment="at that moment; null: not known"),
 )
 
 DECISIONS = sa.Table(
@@ -101,6 +105,8 @@ DECISIONS = sa.Table(
     sa.Column("arm", sa.Text),
     sa.Column("offer_id", sa.Text),
     sa.Column("gates", Json, nullable=False),
+    sa.Column("weighed", Json, nullable=False, server_default="[]", comment="every offer that came into question, with what its profit was made of"),
+    sa.Column("worth", Json, nullable=False, server_default="{}", comment="risk, value, tier, sensitivity and the versions of the models"),
     sa.Index("ix_decisions_customer_id_decided_at", "customer_id", "decided_at"),
     sa.Index("ix_decisions_campaign_id_verdict", "campaign_id", "verdict", "failed_gate"),
 )

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
 
 from services.retention.campaign import Campaign
+from services.retention.contact_policy import Situation
 from services.retention.contactable import Contactable
-from services.retention.decision import PRIORITIES, Contact, Decision, decide, decision_id
+from services.retention.decision import Contact, Decision, decide, decision_id, priority_of
 from services.retention.repository import decisions as repository
+from services.retention.repository import worths
+from services.retention.settings import load
 from services.retention.surroundings import Alert, Surroundings
 from services.retention.tables import OUTBOX
 from services.retention.use_cases import publishing
@@ -22,13 +25,15 @@ from shared.database import Transaction
 
 Document = dict[str, Any]
 
+CONTACT_COST_MINOR = load().contact_cost_minor
+
 
 @dataclass(frozen=True, slots=True)
 class Made:
     """A decision, and what is published about it."""
 
     alert: Alert
-    campaign: Campaign
+    situation: Situation
     decision: Decision
     announced: DecisionMade
     opened: TaskOpened | None
@@ -69,11 +74,15 @@ async def _look_around(tx: Transaction, customer_ids: set[str], campaigns: Seque
         contacts=await repository.contacts(tx, everybody, since=now - longest_cap, now=now),
         open_tasks=Counter(await repository.open_tasks(tx)),
         members=members,
+        worths=await worths.of(tx, customer_ids),
+        records=await worths.records(tx),
+        contact_cost_minor=CONTACT_COST_MINOR,
     )
 
 
 def _make(around: Surroundings, name: str, alert: Alert, campaign: Campaign, customer: Contactable) -> Made:
-    decision = decide(around.situation(alert, campaign, customer))
+    situation = around.situation(alert, campaign, customer)
+    decision = decide(situation)
     around.note(alert.customer_id, campaign, decision)
     announced = DecisionMade(
         decision_id=name,
@@ -85,19 +94,19 @@ def _make(around: Surroundings, name: str, alert: Alert, campaign: Campaign, cus
         offer_id=decision.contact.offer.offer_id if decision.contact else None,
         gates=decision.gates,
     )
-    opened = _task_opened(announced, alert, campaign, decision.contact) if decision.contact else None
-    return Made(alert, campaign, decision, announced, opened)
+    opened = _task_opened(announced, alert, situation, decision.contact) if decision.contact else None
+    return Made(alert, situation, decision, announced, opened)
 
 
-def _task_opened(announced: DecisionMade, alert: Alert, campaign: Campaign, contact: Contact) -> TaskOpened:
+def _task_opened(announced: DecisionMade, alert: Alert, situation: Situation, contact: Contact) -> TaskOpened:
     return TaskOpened(
         task_id=announced.decision_id,
         decision_id=announced.decision_id,
         campaign_id=announced.campaign_id,
         alert_id=announced.alert_id,
         offer_id=contact.offer.offer_id,
-        channel=campaign.channel,
-        priority=PRIORITIES[alert.raised.severity],
+        channel=situation.campaign.channel,
+        priority=priority_of(alert.raised.severity, situation.worth.tier if situation.worth else None),
         opened_at=announced.decided_at,
         due_at=contact.due_at,
         reason=alert.raised.reason,
@@ -106,17 +115,19 @@ def _task_opened(announced: DecisionMade, alert: Alert, campaign: Campaign, cont
 
 
 def _decision_row(made: Made) -> Document:
-    more = {"customer_id": made.alert.customer_id, "alert_kind": made.alert.raised.kind, "failed_gate": made.decision.failed_gate}
+    more: Document = {"customer_id": made.alert.customer_id, "alert_kind": made.alert.raised.kind, "failed_gate": made.decision.failed_gate}
+    more |= {"weighed": [one._asdict() for one in made.situation.weighed], "worth": asdict(made.situation.worth) if made.situation.worth else {}}
     return made.announced.model_dump() | more
 
 
 def _assignment_row(made: Made) -> Document:
-    announced = made.announced
-    return {"campaign_id": announced.campaign_id, "customer_id": made.alert.customer_id, "arm": announced.arm, "assigned_at": announced.decided_at}
+    announced, worth = made.announced, made.situation.worth
+    known = {"future_value_minor": worth.future_value_minor if worth else None, "risk": worth.risk if worth else None}
+    return {"campaign_id": announced.campaign_id, "customer_id": made.alert.customer_id, "arm": announced.arm, "assigned_at": announced.decided_at} | known
 
 
 def _task_row(made: Made, opened: TaskOpened, contact: Contact) -> Document:
-    hours = {name: at.isoformat("minutes") for name, at in made.campaign.hours._asdict().items()}
+    hours = {name: at.isoformat("minutes") for name, at in made.situation.campaign.hours._asdict().items()}
     more = {"customer_id": made.alert.customer_id, "timezone": contact.zone.key, "status": "open"}
     return opened.model_dump(exclude={"decision_id"}) | hours | more
 

@@ -10,6 +10,7 @@ from typing import Any
 from services.retention.contactable import Contactable, hear
 from services.retention.repository import decisions as repository
 from services.retention.surroundings import Alert
+from services.retention.use_cases import worths
 from services.retention.use_cases.cancelling import cancel_after
 from services.retention.use_cases.deciding import decide_about
 from shared import clock
@@ -54,12 +55,15 @@ class Heard:
 async def take_in(tx: Transaction, deliveries: Sequence[Delivery], *, default_zone: str) -> None:
     """Take in what is new about customers, then decide about the alerts raised about them.
 
+    0. What segmentation told of them is noted first: the alerts of the same batch are weighed by it.
     1. Lock every customer concerned, and who they were merged into: two workers never decide about one customer at once.
     2. Apply the activities, each once.
     3. After a merge or an erasure, cancel tasks that are not to be worked any more.
     4. An alert about a customer who is unknown even now waits; those that waited for one who became known join in.
     5. Decide, each alert once per campaign it triggers, under the locks of the campaigns.
     """
+    await worths.take_in(tx, deliveries)
+    deliveries = [one for one in deliveries if isinstance(one.event.data, Activity | AlertRaised)]
     activities = [one for one in deliveries if isinstance(one.event.data, Activity)]
     survivors = {one.event.data.merged_into for one in activities if one.event.data.merged_into}
     held = await repository.lock_contactables(tx, survivors | {_customer_id(one.event) for one in deliveries})
