@@ -205,6 +205,42 @@ class RollBack(BaseModel):
     version: int | None = Field(default=None, description="What is to be taken back; nothing: the set in force")
 
 
+class CampaignContent(BaseModel):
+    name: str
+    offers: dict[AlertKind, list[Id]] = Field(description="Kind of alert that triggers it -> offers, the preferred one first")
+    hold_out_share: float = Field(default=0.1, ge=0.01, le=0.9)
+    cap_contacts: int = Field(default=1, ge=1, description="Contacts of any campaign within `cap_days`")
+    cap_days: int = Field(default=30, ge=1, le=365)
+    opens: str = Field(default="09:00", description="On the recipient's own clock")
+    closes: str = "20:00"
+    capacity: int = Field(default=100, ge=1, description="Open tasks at most")
+    least_profit_minor: int | None = Field(default=None, description="A contact has to be expected to bring")
+
+
+class CampaignDraft(CampaignContent):
+    campaign_id: Id
+
+
+class CampaignEdit(CampaignContent):
+    revision: int = Field(ge=1, description="That was read")
+
+
+class CampaignApproval(BaseModel):
+    revision: int = Field(ge=1, description="That was read: what is approved is what was drafted")
+    reason: str = ""
+
+
+class NewOffer(BaseModel):
+    offer_id: Id
+    name: str
+    cost_minor: int = Field(ge=0, description="What it costs us when it is taken")
+    currency: str
+    payment_types: list[Literal["prepaid", "postpaid"]] = Field(description="Who may have it")
+    valid_from: AwareDatetime
+    valid_to: AwareDatetime | None = None
+    script: Text
+
+
 class NewChurnModel(BaseModel):
     content_base64: str = Field(max_length=1_900_000, description="The file that `make train` wrote")
 

@@ -9,7 +9,19 @@ from typing import Literal
 
 from services.retention.calling_hours import CallingHours
 
-State = Literal["running", "paused"]
+State = Literal["draft", "running", "paused", "stopped", "archived"]
+Step = Literal["approve", "pause", "resume", "stop", "archive"]
+DECIDES: tuple[State, ...] = ("running", "paused")
+"""What a campaign decides in: paused, so that everybody can be told that it was."""
+
+STEPS: Mapping[Step, tuple[frozenset[State], State]] = {
+    "approve": (frozenset({"draft"}), "running"),
+    "pause": (frozenset({"running"}), "paused"),
+    "resume": (frozenset({"paused"}), "running"),
+    "stop": (frozenset({"running", "paused"}), "stopped"),
+    "archive": (frozenset({"draft", "stopped"}), "archived"),
+}
+"""From which states, and to which. Nothing is deleted: what was decided refers to it."""
 Channel = Literal["call"]
 
 

@@ -49,7 +49,7 @@ def until(condition: Callable[[], bool], seconds: float = 60) -> None:
 
 def stopped(process: subprocess.Popen[str], how: signal.Signals) -> str:
     process.send_signal(how)
-    said, _ = process.communicate(timeout=10)
+    said, _ = process.communicate(timeout=60)
     return said
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from services.retention.calling_hours import CallingHours
-from services.retention.campaign import Campaign, Offer, State
+from services.retention.campaign import DECIDES, Campaign, Offer
 from services.retention.contactable import Contactable
 from services.retention.hold_out import Arm
 from services.retention.open_tasks import OpenTask
@@ -102,11 +102,12 @@ async def waiting_of(tx: Transaction, customer_ids: Collection[str], *, limit: i
 
 
 async def lock_campaigns(tx: Transaction) -> list[Campaign]:
-    """All of them, until the transaction ends: nobody else decides for them, pauses or resumes them."""
-    return [_campaign(row) for row in await tx.execute(sa.select(CAMPAIGNS).order_by(CAMPAIGNS.c.campaign_id).with_for_update())]
+    """Those that decide, until the transaction ends: nobody else decides for them, pauses or resumes them."""
+    query = sa.select(CAMPAIGNS).where(CAMPAIGNS.c.state.in_(DECIDES)).order_by(CAMPAIGNS.c.campaign_id)
+    return [campaign_of(row) for row in await tx.execute(query.with_for_update())]
 
 
-def _campaign(row: sa.Row[Any]) -> Campaign:
+def campaign_of(row: sa.Row[Any]) -> Campaign:
     hours = CallingHours(time.fromisoformat(row.opens), time.fromisoformat(row.closes))
     return Campaign(hours=hours, **{one.name: getattr(row, one.name) for one in fields(Campaign) if one.name != "hours"})
 
@@ -115,12 +116,9 @@ async def list_campaigns(tx: Transaction) -> Sequence[sa.Row[Any]]:
     return (await tx.execute(sa.select(CAMPAIGNS).order_by(CAMPAIGNS.c.campaign_id))).all()
 
 
-async def get_campaign(tx: Transaction, campaign_id: str) -> sa.Row[Any] | None:
-    return (await tx.execute(sa.select(CAMPAIGNS).where(CAMPAIGNS.c.campaign_id == campaign_id))).one_or_none()
-
-
-async def set_state(tx: Transaction, campaign_id: str, state: State) -> None:
-    await tx.execute(sa.update(CAMPAIGNS).where(CAMPAIGNS.c.campaign_id == campaign_id).values(state=state))
+async def get_campaign(tx: Transaction, campaign_id: str, *, lock: bool = False) -> sa.Row[Any] | None:
+    query = sa.select(CAMPAIGNS).where(CAMPAIGNS.c.campaign_id == campaign_id)
+    return (await tx.execute(query.with_for_update() if lock else query)).one_or_none()
 
 
 async def campaign_counts(tx: Transaction, campaign_id: str) -> dict[str, dict[str, int]]:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from services.retention.routes import effects, retention
+from services.retention.routes import campaigns, effects, retention
 
-ROUTERS = (retention.ROUTER, effects.ROUTER)
+ROUTERS = (retention.ROUTER, effects.ROUTER, campaigns.ROUTER)

@@ -71,16 +71,6 @@ async def get_campaign(connection: Reading, campaign_id: TextId) -> CampaignDeta
     return CampaignDetail.model_validate(await views.campaign(connection, campaign_id))
 
 
-@ROUTER.post("/campaigns/{campaign_id}/pause", operation_id="pause_campaign", summary="Contact nobody from now on; open tasks stay open")
-async def pause_campaign(tx: InTransaction, campaign_id: TextId) -> CampaignDetail:
-    return CampaignDetail.model_validate(await views.set_state(tx, campaign_id, "paused"))
-
-
-@ROUTER.post("/campaigns/{campaign_id}/resume", operation_id="resume_campaign", summary="Contact again; what was refused meanwhile stays refused")
-async def resume_campaign(tx: InTransaction, campaign_id: TextId) -> CampaignDetail:
-    return CampaignDetail.model_validate(await views.set_state(tx, campaign_id, "running"))
-
-
 @ROUTER.get("/customers/{customer_id}/decisions", operation_id="list_decisions", summary="Why this customer was contacted, or was not")
 async def list_decisions(connection: Reading, customer_id: TextId) -> CustomerDecisions:
     return CustomerDecisions.model_validate(await views.decisions(connection, customer_id))

@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.retention.campaign import State
+from services.retention.schemas.campaigns import StepView
 from shared.contracts.envelope import Id, Text
 from shared.contracts.retention import Gate, OutcomeResult
 
@@ -70,7 +72,9 @@ class Tasks(BaseModel):
 class CampaignView(View):
     campaign_id: str
     name: str
-    state: Literal["running", "paused"]
+    state: State
+    revision: int = Field(description="Of the content: what is approved is what was read")
+    drafted_by: str = Field(description="Who drafted or edited it last; empty: built in")
     channel: str
     offers: dict[str, list[str]] = Field(description="Kind of alert that triggers it -> offers, the preferred one first")
     hold_out_share: float
@@ -96,6 +100,7 @@ class CampaignCounts(BaseModel):
 
 class CampaignDetail(CampaignView):
     counts: CampaignCounts
+    steps: list[StepView] = Field(description="Who took it from state to state, and why")
 
 
 class OfferView(View):

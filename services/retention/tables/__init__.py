@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from services.retention.tables.decisions import ASSIGNMENTS, CAMPAIGNS, COMPLAINTS, CONTACTABLES, DECISIONS, OFFERS, OUTCOMES, TASKS, WAITING
+from services.retention.tables.decisions import (
+    ASSIGNMENTS,
+    CAMPAIGN_STEPS,
+    CAMPAIGNS,
+    COMPLAINTS,
+    CONTACTABLES,
+    DECISIONS,
+    HEARD_ALERTS,
+    OFFERS,
+    OUTCOMES,
+    TASKS,
+    WAITING,
+)
+from services.retention.tables.messages import MESSAGE_ATTEMPTS, MESSAGE_TEMPLATES, MESSAGES
 from services.retention.tables.metadata import METADATA
 from services.retention.tables.worths import WORTHS
 from shared.inbox import inbox_tables
@@ -18,11 +31,16 @@ WORKERS = workers_table(METADATA)
 __all__ = [
     "ASSIGNMENTS",
     "CAMPAIGNS",
+    "CAMPAIGN_STEPS",
     "COMPLAINTS",
     "CONTACTABLES",
     "DECISIONS",
+    "HEARD_ALERTS",
     "IDEMPOTENCY_KEYS",
     "INBOX",
+    "MESSAGES",
+    "MESSAGE_ATTEMPTS",
+    "MESSAGE_TEMPLATES",
     "METADATA",
     "OFFERS",
     "OUTBOX",

@@ -66,7 +66,9 @@ CAMPAIGNS = sa.Table(
     METADATA,
     sa.Column("campaign_id", sa.Text, primary_key=True),
     sa.Column("name", sa.Text, nullable=False),
-    sa.Column("state", sa.Text, nullable=False, comment="running, paused"),
+    sa.Column("state", sa.Text, nullable=False, comment="draft, running, paused, stopped, archived"),
+    sa.Column("revision", sa.BigInteger, nullable=False, server_default="1", comment="+1 with each edit of a draft: what is approved is what was read"),
+    sa.Column("drafted_by", sa.Text, nullable=False, server_default="", comment="empty: built in"),
     sa.Column("channel", sa.Text, nullable=False),
     sa.Column("offers", Json, nullable=False, comment="kind of alert that triggers it -> offers, the preferred one first"),
     sa.Column("hold_out_share", sa.Float, nullable=False),
@@ -77,6 +79,28 @@ CAMPAIGNS = sa.Table(
     sa.Column("closes", sa.Text, nullable=False),
     sa.Column("capacity", sa.Integer, nullable=False, comment="open tasks at most"),
     sa.Column("least_profit_minor", sa.BigInteger, comment="a contact has to be expected to bring; null: profit ranks the offers, and refuses nobody"),
+)
+
+# Who took a campaign from state to state, and why.
+CAMPAIGN_STEPS = sa.Table(
+    "campaign_steps",
+    METADATA,
+    sa.Column("campaign_id", sa.Text, sa.ForeignKey("campaigns.campaign_id"), primary_key=True),
+    sa.Column("nth", sa.Integer, primary_key=True),
+    sa.Column("step", sa.Text, nullable=False, comment="draft, edit, approve, pause, resume, stop, archive"),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("taken_at", Instant, nullable=False),
+)
+
+# What was warned of lately, of any kind: a draft is tried on it.
+HEARD_ALERTS = sa.Table(
+    "heard_alerts",
+    METADATA,
+    sa.Column("alert_id", sa.Text, primary_key=True),
+    sa.Column("customer_id", sa.Text, nullable=False, index=True),
+    sa.Column("alert", sa.Text, nullable=False, comment="the payload as JSON"),
+    sa.Column("raised_at", Instant, nullable=False, index=True),
 )
 
 # The arm at the first exposure, kept for ever: a later change of share or salt moves nobody.

@@ -49,7 +49,7 @@ async def decide_about(tx: Transaction, alerts: Sequence[Alert], customers: Mapp
         del undecided[known]
     if not undecided:
         return
-    around = await _look_around(tx, {alert.customer_id for alert, _ in undecided.values()}, campaigns, default_zone)
+    around = await look_around(tx, {alert.customer_id for alert, _ in undecided.values()}, campaigns, default_zone=default_zone)
     made = [_make(around, name, alert, one, customers[alert.customer_id]) for name, (alert, one) in undecided.items()]
     await repository.insert_decisions(
         tx,
@@ -60,7 +60,7 @@ async def decide_about(tx: Transaction, alerts: Sequence[Alert], customers: Mapp
     await outbox.publish(tx, OUTBOX, [message for one in made for message in _messages(one)])
 
 
-async def _look_around(tx: Transaction, customer_ids: set[str], campaigns: Sequence[Campaign], default_zone: str) -> Surroundings:
+async def look_around(tx: Transaction, customer_ids: set[str], campaigns: Sequence[Campaign], *, default_zone: str) -> Surroundings:
     now = clock.now()
     longest_cap = timedelta(days=max(one.cap_days for one in campaigns))
     members = await repository.members(tx, customer_ids)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from services.retention.contactable import Contactable, hear
+from services.retention.repository import campaigns
 from services.retention.repository import decisions as repository
 from services.retention.surroundings import Alert
 from services.retention.use_cases import worths
@@ -21,6 +22,8 @@ from shared.contracts.segmentation import AlertRaised
 from shared.database import Transaction
 from shared.errors import InvalidEvent
 from shared.worker import Delivery
+
+ALERTS_KEPT = timedelta(days=100)
 
 Moments = dict[tuple[str, str], datetime]
 
@@ -71,6 +74,7 @@ async def take_in(tx: Transaction, deliveries: Sequence[Delivery], *, default_zo
     customers = held | heard.customers
     await cancel_after(tx, customers, heard.reset)
     alerts = [Alert(_customer_id(one.event), one.event.data) for one in deliveries if isinstance(one.event.data, AlertRaised)]
+    await _keep(tx, alerts, erased={one for one in heard.reset if customers[one].erased})
     await _let_wait(tx, [alert for alert in alerts if not customers[alert.customer_id].known])
     released = await _release(tx, {one for one in heard.customers if customers[one].known and not held[one].known})
     ripe = [*released, *(alert for alert in alerts if customers[alert.customer_id].known)]
@@ -94,6 +98,21 @@ async def _hear(tx: Transaction, held: Mapping[str, Contactable], deliveries: Se
     await repository.save_complaints(tx, heard.opened, column="opened_at")
     await repository.save_complaints(tx, heard.resolved, column="resolved_at")
     return heard
+
+
+async def _keep(tx: Transaction, alerts: Sequence[Alert], *, erased: set[str]) -> None:
+    """For drafts to be tried on."""
+    rows = {
+        alert.raised.alert_id: {
+            "alert_id": alert.raised.alert_id,
+            "customer_id": alert.customer_id,
+            "alert": alert.raised.model_dump_json(),
+            "raised_at": alert.raised.raised_at,
+        }
+        for alert in alerts
+    }
+    await campaigns.keep_alerts(tx, list(rows.values()), since=clock.now() - ALERTS_KEPT)
+    await campaigns.forget_alerts(tx, erased)
 
 
 async def _let_wait(tx: Transaction, alerts: Sequence[Alert]) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from services.retention.campaign import Offer, State
+from services.retention.campaign import Offer
+from services.retention.repository import campaigns
 from services.retention.repository import decisions as repository
 from services.retention.tables import OUTBOX
 from services.retention.use_cases import publishing
@@ -60,13 +61,7 @@ async def campaign(tx: Transaction, campaign_id: str) -> Document:
     row = await repository.get_campaign(tx, campaign_id)
     if row is None:
         raise NotFound(f"no campaign {campaign_id}")
-    return {**row._mapping, "counts": await repository.campaign_counts(tx, campaign_id)}
-
-
-async def set_state(tx: Transaction, campaign_id: str, state: State) -> Document:
-    """Pause or resume: holds for every decision not yet made. Open tasks stay open. Raises NotFound."""
-    await repository.set_state(tx, campaign_id, state)
-    return await campaign(tx, campaign_id)
+    return {**row._mapping, "counts": await repository.campaign_counts(tx, campaign_id), "steps": await campaigns.steps(tx, campaign_id)}
 
 
 async def decisions(tx: Transaction, customer_id: str) -> Document:

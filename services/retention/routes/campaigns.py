@@ -1,0 +1,89 @@
+"""Campaigns and offers: drafted, tried, approved by a second person, paused at once."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+
+from services.retention.campaign import Step
+from services.retention.routes.retention import TextId
+from services.retention.schemas import campaigns as bodies
+from services.retention.schemas.retention import CampaignDetail, OfferView
+from services.retention.tables import IDEMPOTENCY_KEYS
+from services.retention.use_cases import campaigns
+from shared.database import Transaction
+from shared.web import Actor, IdempotencyKey, InTransaction, Reading, once
+
+ROUTER = APIRouter(tags=["retention"])
+
+
+@ROUTER.post("/campaigns", operation_id="draft_campaign", summary="Draft a campaign", status_code=201)
+async def draft_campaign(tx: InTransaction, key: IdempotencyKey, actor: Actor, body: bodies.CampaignDraft) -> CampaignDetail:
+    content = body.model_dump(mode="json", exclude={"campaign_id"})
+
+    async def act() -> Any:
+        drafted = await campaigns.draft(tx, body.campaign_id, content, actor=actor)
+        return CampaignDetail.model_validate(drafted).model_dump(mode="json")
+
+    request = {"of": "draft", "actor": actor, **body.model_dump(mode="json")}
+    return CampaignDetail.model_validate(await once(tx, IDEMPOTENCY_KEYS, key=key, request=request, act=act))
+
+
+@ROUTER.put("/campaigns/{campaign_id}", operation_id="edit_campaign", summary="Change a draft")
+async def edit_campaign(tx: InTransaction, actor: Actor, campaign_id: TextId, body: bodies.CampaignEdit) -> CampaignDetail:
+    """409 `stale_draft` when it was edited since `revision`."""
+    content = body.model_dump(mode="json", exclude={"revision"})
+    return CampaignDetail.model_validate(await campaigns.edit(tx, campaign_id, content, revision=body.revision, actor=actor))
+
+
+@ROUTER.get("/campaigns/{campaign_id}/dry-run", operation_id="try_campaign", summary="What it would decide about the warnings of the last days")
+async def try_campaign(connection: Reading, campaign_id: TextId, days: Annotated[int, Query(ge=1, le=100)] = 30) -> bodies.TryOut:
+    """Of any campaign, also of one that runs: nothing is written, and nobody is contacted."""
+    return bodies.TryOut.model_validate(await campaigns.try_out(connection, campaign_id, days=days))
+
+
+@ROUTER.post("/campaigns/{campaign_id}/approve", operation_id="approve_campaign", summary="By a second person: it runs from now on")
+async def approve_campaign(tx: InTransaction, actor: Actor, campaign_id: TextId, body: bodies.CampaignApproval) -> CampaignDetail:
+    """409 `second_person_needed` for who drafted or edited it last and for who has no name; 409 `stale_draft` when it was edited since."""
+    return CampaignDetail.model_validate(await campaigns.approve(tx, campaign_id, revision=body.revision, actor=actor, reason=body.reason))
+
+
+@ROUTER.post("/campaigns/{campaign_id}/pause", operation_id="pause_campaign", summary="Contact nobody from now on; open tasks stay open")
+async def pause_campaign(tx: InTransaction, actor: Actor, campaign_id: TextId, body: bodies.Because | None = None) -> CampaignDetail:
+    return await _step(tx, campaign_id, "pause", actor, body)
+
+
+@ROUTER.post("/campaigns/{campaign_id}/resume", operation_id="resume_campaign", summary="Contact again; what was refused meanwhile stays refused")
+async def resume_campaign(tx: InTransaction, actor: Actor, campaign_id: TextId, body: bodies.Because | None = None) -> CampaignDetail:
+    return await _step(tx, campaign_id, "resume", actor, body)
+
+
+@ROUTER.post("/campaigns/{campaign_id}/stop", operation_id="stop_campaign", summary="For good: open tasks stay open")
+async def stop_campaign(tx: InTransaction, actor: Actor, campaign_id: TextId, body: bodies.Because | None = None) -> CampaignDetail:
+    return await _step(tx, campaign_id, "stop", actor, body)
+
+
+@ROUTER.post("/campaigns/{campaign_id}/archive", operation_id="archive_campaign", summary="Out of the way: of a draft, or of one that was stopped")
+async def archive_campaign(tx: InTransaction, actor: Actor, campaign_id: TextId, body: bodies.Because | None = None) -> CampaignDetail:
+    return await _step(tx, campaign_id, "archive", actor, body)
+
+
+@ROUTER.post("/offers", operation_id="create_offer", summary="Add an offer to the catalogue", status_code=201)
+async def create_offer(tx: InTransaction, key: IdempotencyKey, actor: Actor, body: bodies.NewOffer) -> OfferView:
+    """It is made to nobody until a campaign that lists it is approved."""
+
+    async def act() -> Any:
+        return OfferView.model_validate(await campaigns.create_offer(tx, body.model_dump(), actor=actor)).model_dump(mode="json")
+
+    request = {"of": "offer", "actor": actor, **body.model_dump(mode="json")}
+    return OfferView.model_validate(await once(tx, IDEMPOTENCY_KEYS, key=key, request=request, act=act))
+
+
+@ROUTER.post("/offers/{offer_id}/end", operation_id="end_offer", summary="Make it to nobody from now on")
+async def end_offer(tx: InTransaction, actor: Actor, offer_id: TextId) -> OfferView:
+    return OfferView.model_validate(await campaigns.end_offer(tx, offer_id, actor=actor))
+
+
+async def _step(tx: Transaction, campaign_id: str, step: Step, actor: str, body: bodies.Because | None) -> CampaignDetail:
+    return CampaignDetail.model_validate(await campaigns.take_step(tx, campaign_id, step, actor=actor, reason=body.reason if body else ""))

@@ -1,0 +1,104 @@
+"""HTTP bodies: campaigns and offers as they are drafted, tried and decided upon."""
+
+from __future__ import annotations
+
+from datetime import datetime, time
+from typing import Annotated, Literal, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_serializer, model_validator
+
+from shared.contracts.envelope import Id, Text
+from shared.contracts.orders import PaymentType
+from shared.contracts.segmentation import AlertKind
+
+Reason = Annotated[str, Field(max_length=500)]
+Listed = Annotated[list[Id], Field(min_length=1, max_length=20)]
+
+
+class CampaignContent(BaseModel):
+    """What a campaign does. Nobody is contacted without a hold-out to compare with, a cap, and hours on the recipient's clock."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    channel: Literal["call"] = "call"
+    offers: dict[AlertKind, Listed] = Field(min_length=1, description="Kind of alert that triggers it -> offers, the preferred one first")
+    hold_out_share: float = Field(default=0.1, ge=0.01, le=0.9)
+    cap_contacts: int = Field(default=1, ge=1, le=50, description="Contacts of any campaign within `cap_days`")
+    cap_days: int = Field(default=30, ge=1, le=365)
+    opens: time = time(9)
+    closes: time = time(20)
+    capacity: int = Field(default=100, ge=1, le=1_000_000, description="Open tasks at most")
+    least_profit_minor: int | None = Field(default=None, ge=-(10**9), le=10**9, description="A contact has to be expected to bring")
+
+    @field_serializer("opens", "closes")
+    def _to_the_minute(self, at: time) -> str:
+        return at.isoformat("minutes")
+
+    @model_validator(mode="after")
+    def _opens_before_it_closes(self) -> Self:
+        if self.opens >= self.closes or self.opens.tzinfo or self.closes.tzinfo:
+            raise ValueError("opens has to be before closes, both of the recipient's own clock")
+        return self
+
+
+class CampaignDraft(CampaignContent):
+    campaign_id: Id
+
+
+class CampaignEdit(CampaignContent):
+    revision: int = Field(ge=1, description="That was read")
+
+
+class CampaignApproval(BaseModel):
+    revision: int = Field(ge=1, description="That was read: what is approved is what was drafted")
+    reason: Reason = ""
+
+
+class Because(BaseModel):
+    reason: Reason = ""
+
+
+class TryOut(BaseModel):
+    """What the campaign would have decided about the warnings of the last days, as customers stand today."""
+
+    campaign_id: str
+    days: int
+    heard: int = Field(description="Warnings of any kind, the newest 5,000")
+    alerts: int = Field(description="Of them, those that trigger it")
+    customers: int
+    contacts: int
+    held_out: int
+    refused: int
+    lost_at: dict[str, int] = Field(description="By gate, the first that failed: the reach that is lost there")
+    expected_cost_minor: int
+    expected_profit_minor: int = Field(description="Of customers whose risk and value are known")
+    overlaps: dict[str, int] = Field(description="By campaign, how many of the customers it decided to contact in these days too")
+
+
+class NewOffer(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    offer_id: Id
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    cost_minor: int = Field(ge=0, le=10**9, description="What it costs us when it is taken")
+    currency: Annotated[str, Field(pattern="^[A-Z]{3}$")]
+    payment_types: list[PaymentType] = Field(min_length=1, description="Who may have it")
+    valid_from: AwareDatetime
+    valid_to: AwareDatetime | None = None
+    script: Text
+
+    @model_validator(mode="after")
+    def _ends_after_it_begins(self) -> Self:
+        if self.valid_to is not None and self.valid_to <= self.valid_from:
+            raise ValueError("valid_to has to be after valid_from")
+        return self
+
+
+class StepView(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    step: str
+    actor: str
+    reason: str
+    taken_at: datetime
