@@ -215,6 +215,7 @@ class CampaignContent(BaseModel):
     closes: str = "20:00"
     capacity: int = Field(default=100, ge=1, description="Open tasks at most")
     least_profit_minor: int | None = Field(default=None, description="A contact has to be expected to bring")
+    budget_minor: int | None = Field(default=None, ge=0, description="Of a calendar month: reserved and spent")
 
 
 class CampaignDraft(CampaignContent):

@@ -59,6 +59,11 @@ def weigh(offers: Sequence[Offer], worth: Worth | None, records: Mapping[str, Re
     return sorted(found, key=lambda one: -one.expected_profit_minor)
 
 
+def cost_of(offer: Offer, records: Mapping[str, Record], *, contact_cost_minor: int) -> int:
+    """As expected, in minor units."""
+    return round(contact_cost_minor + records.get(offer.offer_id, NEW).acceptance_rate * offer.cost_minor)
+
+
 def _weighed(offer: Offer, risk: float, value_minor: int, uplift: float | None, record: Record, contact_cost_minor: int) -> Weighed:
     reduction = risk * record.save_rate if uplift is None else min(uplift, risk)
     cost = contact_cost_minor + record.acceptance_rate * offer.cost_minor

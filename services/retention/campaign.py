@@ -59,6 +59,8 @@ class Campaign:
     capacity: int
     least_profit_minor: int | None = None
     """A contact has to be expected to bring; None: profit ranks the offers, and refuses nobody."""
+    budget_minor: int | None = None
+    """Of a calendar month; None: none is set."""
 
 
 def eligible_offers(preferred: Sequence[str], catalogue: Mapping[str, Offer], *, payment_types: Collection[str], at: datetime) -> list[Offer]:

@@ -47,6 +47,10 @@ class Situation:
     weighed: Sequence[Weighed] = ()
     """The offers that came into question, the best first; none while the customer's worth is not known."""
     worth: Worth | None = None
+    cost_minor: int = 0
+    """Of the contact and the offer, as expected."""
+    budget_used_minor: int = 0
+    """Of the campaign in this month: reserved and spent."""
 
     @property
     def bucket(self) -> float:
@@ -141,6 +145,12 @@ def campaign_running(s: Situation) -> Check:
     return s.campaign.state == "running", s.campaign.state
 
 
+def budget(s: Situation) -> Check:
+    limit = s.campaign.budget_minor
+    used = f"{s.budget_used_minor} used, {s.cost_minor} more"
+    return limit is None or s.budget_used_minor + s.cost_minor <= limit, f"{used}, {'no limit' if limit is None else f'at most {limit} a month'}"
+
+
 def capacity(s: Situation) -> Check:
     return s.open_tasks < s.campaign.capacity, f"{s.open_tasks} open tasks, at most {s.campaign.capacity}"
 
@@ -166,4 +176,5 @@ GATES: tuple[Callable[[Situation], Check], ...] = (
     frequency_cap,
     campaign_running,
     capacity,
+    budget,
 )

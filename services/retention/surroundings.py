@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from services.retention.arbitration import Record, weigh
+from services.retention.arbitration import Record, cost_of, weigh
 from services.retention.calling_hours import zone_of
 from services.retention.campaign import Campaign, Offer, eligible_offers
 from services.retention.contact_policy import Situation
@@ -41,6 +41,8 @@ class Surroundings:
     worths: Mapping[str, Worth]
     records: Mapping[str, Record]
     contact_cost_minor: int
+    budget_used: Counter[str]
+    """By campaign, reserved and spent in this month, in minor units."""
 
     def situation(self, alert: Alert, campaign: Campaign, customer: Contactable) -> Situation:
         since = self.now - timedelta(days=campaign.cap_days)
@@ -48,6 +50,7 @@ class Surroundings:
         offers = eligible_offers(preferred, self.catalogue, payment_types=customer.payment_types, at=self.now)
         worth = self.worths.get(alert.customer_id)
         weighed = weigh(offers, worth, self.records, contact_cost_minor=self.contact_cost_minor)
+        offer = self.catalogue[weighed[0].offer_id] if weighed else next(iter(offers), None)
         return Situation(
             now=self.now,
             customer=customer,
@@ -57,11 +60,13 @@ class Surroundings:
             assigned=self._assigned(campaign.campaign_id, alert.customer_id),
             contacts=sum(at > since for one in self._ids(alert.customer_id) for at in self.contacts.get(one, ())),
             open_tasks=self.open_tasks[campaign.campaign_id],
-            offer=self.catalogue[weighed[0].offer_id] if weighed else next(iter(offers), None),
+            offer=offer,
             zone=zone_of(customer.timezone or self.default_zone),
             members=self.members.get(alert.customer_id, ()),
             weighed=weighed,
             worth=worth,
+            cost_minor=cost_of(offer, self.records, contact_cost_minor=self.contact_cost_minor) if offer else 0,
+            budget_used_minor=self.budget_used[campaign.campaign_id],
         )
 
     def _assigned(self, campaign_id: str, customer_id: str) -> Arm | None:
@@ -72,9 +77,10 @@ class Surroundings:
     def _ids(self, customer_id: str) -> tuple[str, ...]:
         return (customer_id, *self.members.get(customer_id, ()))
 
-    def note(self, customer_id: str, campaign: Campaign, decision: Decision) -> None:
+    def note(self, customer_id: str, campaign: Campaign, decision: Decision, *, cost_minor: int) -> None:
         if decision.arm:
             self.arms.setdefault((campaign.campaign_id, customer_id), decision.arm)
         if decision.contact:
             self.contacts.setdefault(customer_id, []).append(self.now)
             self.open_tasks[campaign.campaign_id] += 1
+            self.budget_used[campaign.campaign_id] += cost_minor

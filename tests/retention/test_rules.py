@@ -125,6 +125,7 @@ def test_the_gates_stand_in_their_documented_order() -> None:
     assert [gate.gate for gate in check(situation())] == [
         "known_customer", "not_merged_or_erased", "live_subscription", "not_visitor_or_employer_paid", "do_not_contact", "consent", "timezone",
         "open_complaint", "offer", "not_to_be_disturbed", "expected_profit", "global_hold_out", "hold_out", "frequency_cap", "campaign_running", "capacity",
+        "budget",
     ]  # fmt: skip
     assert all(gate.passed for gate in check(situation()))
 

@@ -220,6 +220,7 @@ ALL = (
     Passed("GET", "/campaigns/{campaign_id}/effect", RETENTION, "retention", "get_campaign_effect", "Who stayed of the contacted against the held out"),
     Passed("POST", "/campaigns", RETENTION, "retention", "draft_campaign", "Draft a campaign", body=CampaignDraft, once=True, status=201),
     Passed("PUT", "/campaigns/{campaign_id}", RETENTION, "retention", "edit_campaign", "Change a draft", body=CampaignEdit),
+    Passed("GET", "/campaigns/{campaign_id}/budget", RETENTION, "retention", "get_campaign_budget", "What was reserved, released and spent, by month"),
     Passed("GET", "/campaigns/{campaign_id}/dry-run", RETENTION, "retention", "try_campaign", "What it would decide about the last days", query=("days",)),
     Passed("POST", "/campaigns/{campaign_id}/approve", RETENTION, "retention", "approve_campaign", "By a second person: it runs", body=CampaignApproval),
     Passed("POST", "/campaigns/{campaign_id}/stop", RETENTION, "retention", "stop_campaign", "For good: open tasks stay open", body=Reason),

@@ -30,6 +30,7 @@ class CampaignContent(BaseModel):
     closes: time = time(20)
     capacity: int = Field(default=100, ge=1, le=1_000_000, description="Open tasks at most")
     least_profit_minor: int | None = Field(default=None, ge=-(10**9), le=10**9, description="A contact has to be expected to bring")
+    budget_minor: int | None = Field(default=None, ge=0, le=10**12, description="Of a calendar month: reserved and spent")
 
     @field_serializer("opens", "closes")
     def _to_the_minute(self, at: time) -> str:

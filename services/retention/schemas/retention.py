@@ -84,10 +84,29 @@ class CampaignView(View):
     closes: str
     capacity: int = Field(description="Open tasks at most")
     least_profit_minor: int | None = Field(description="A contact has to be expected to bring; null: profit ranks the offers, and refuses nobody")
+    budget_minor: int | None = Field(description="Of a calendar month: reserved and spent; null: none is set")
 
 
 class Campaigns(BaseModel):
     items: list[CampaignView]
+
+
+class BudgetMonth(View):
+    month: str
+    reserved_minor: int = Field(description="By all contacts of the month")
+    released_minor: int = Field(description="Of that, by contacts that ended")
+    spent_minor: int = Field(description="On contacts that ended in the month, and on offers that were taken")
+    expected_saved_minor: int = Field(description="By the contacts of the month, of whose customers risk and value were known")
+    contacts: int
+
+
+class Ledger(View):
+    """What the campaign used of its budget: reserved less released, and spent."""
+
+    campaign_id: str
+    budget_minor: int | None = Field(description="Of a calendar month; null: none is set")
+    months: list[BudgetMonth]
+    unbalanced: list[str] = Field(description="Tasks whose entries do not fit what became of them: there are none")
 
 
 class CampaignCounts(BaseModel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from services.retention.tables.budget import BUDGET_ENTRIES
 from services.retention.tables.decisions import (
     ASSIGNMENTS,
     CAMPAIGN_STEPS,
@@ -15,6 +16,7 @@ from services.retention.tables.decisions import (
     TASKS,
     WAITING,
 )
+from services.retention.tables.loyalty import LOYALTY_ENTRIES, LOYALTY_LOTS, LOYALTY_MEMBERS, LOYALTY_REDEMPTIONS, LOYALTY_REVERSALS
 from services.retention.tables.messages import MESSAGE_ATTEMPTS, MESSAGE_TEMPLATES, MESSAGES
 from services.retention.tables.metadata import METADATA
 from services.retention.tables.worths import WORTHS
@@ -30,6 +32,7 @@ WORKERS = workers_table(METADATA)
 
 __all__ = [
     "ASSIGNMENTS",
+    "BUDGET_ENTRIES",
     "CAMPAIGNS",
     "CAMPAIGN_STEPS",
     "COMPLAINTS",
@@ -38,6 +41,11 @@ __all__ = [
     "HEARD_ALERTS",
     "IDEMPOTENCY_KEYS",
     "INBOX",
+    "LOYALTY_ENTRIES",
+    "LOYALTY_LOTS",
+    "LOYALTY_MEMBERS",
+    "LOYALTY_REDEMPTIONS",
+    "LOYALTY_REVERSALS",
     "MESSAGES",
     "MESSAGE_ATTEMPTS",
     "MESSAGE_TEMPLATES",

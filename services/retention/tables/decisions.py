@@ -67,6 +67,7 @@ CAMPAIGNS = sa.Table(
     sa.Column("campaign_id", sa.Text, primary_key=True),
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("state", sa.Text, nullable=False, comment="draft, running, paused, stopped, archived"),
+    sa.Column("budget_minor", sa.BigInteger, comment="of a calendar month; null: none is set"),
     sa.Column("revision", sa.BigInteger, nullable=False, server_default="1", comment="+1 with each edit of a draft: what is approved is what was read"),
     sa.Column("drafted_by", sa.Text, nullable=False, server_default="", comment="empty: built in"),
     sa.Column("channel", sa.Text, nullable=False),

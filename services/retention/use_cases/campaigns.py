@@ -88,20 +88,20 @@ async def _tried(tx: Transaction, campaign: Campaign, alerts: list[Alert], since
     ids = {alert.customer_id for alert in alerts}
     customers = await repository.contactables(tx, ids)
     around = await look_around(tx, ids, [campaign], default_zone="UTC")
-    around.open_tasks[campaign.campaign_id] = 0
+    around.open_tasks[campaign.campaign_id] = around.budget_used[campaign.campaign_id] = 0
     lost, verdicts = Counter[str](), Counter[str]()
     contacted: set[str] = set()
     cost = profit = 0
     for alert in alerts:
         situation = around.situation(alert, campaign, customers.get(alert.customer_id, Contactable(alert.customer_id)))
         decision = decide(situation)
-        around.note(alert.customer_id, campaign, decision)
+        around.note(alert.customer_id, campaign, decision, cost_minor=situation.cost_minor)
         verdicts[decision.verdict] += 1
         if decision.failed_gate:
             lost[decision.failed_gate] += 1
         if decision.contact:
             contacted.add(alert.customer_id)
-            cost += situation.weighed[0].cost_minor if situation.weighed else around.contact_cost_minor + decision.contact.offer.cost_minor
+            cost += situation.cost_minor
             profit += situation.weighed[0].expected_profit_minor if situation.weighed else 0
     return {
         "customers": len(ids),

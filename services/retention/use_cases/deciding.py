@@ -12,8 +12,8 @@ from services.retention.campaign import Campaign
 from services.retention.contact_policy import Situation
 from services.retention.contactable import Contactable
 from services.retention.decision import Contact, Decision, decide, decision_id, priority_of
+from services.retention.repository import budget, worths
 from services.retention.repository import decisions as repository
-from services.retention.repository import worths
 from services.retention.settings import load
 from services.retention.surroundings import Alert, Surroundings
 from services.retention.tables import OUTBOX
@@ -57,6 +57,7 @@ async def decide_about(tx: Transaction, alerts: Sequence[Alert], customers: Mapp
         assignments=list({(row["campaign_id"], row["customer_id"]): row for row in map(_assignment_row, made) if row["arm"]}.values()),
         tasks=[_task_row(one, one.opened, one.decision.contact) for one in made if one.opened and one.decision.contact],
     )
+    await budget.book(tx, [_reserve(one) for one in made if one.opened])
     await outbox.publish(tx, OUTBOX, [message for one in made for message in _messages(one)])
 
 
@@ -77,13 +78,14 @@ async def look_around(tx: Transaction, customer_ids: set[str], campaigns: Sequen
         worths=await worths.of(tx, customer_ids),
         records=await worths.records(tx),
         contact_cost_minor=CONTACT_COST_MINOR,
+        budget_used=Counter(await budget.used(tx, clock.month_of(now))),
     )
 
 
 def _make(around: Surroundings, name: str, alert: Alert, campaign: Campaign, customer: Contactable) -> Made:
     situation = around.situation(alert, campaign, customer)
     decision = decide(situation)
-    around.note(alert.customer_id, campaign, decision)
+    around.note(alert.customer_id, campaign, decision, cost_minor=situation.cost_minor)
     announced = DecisionMade(
         decision_id=name,
         campaign_id=campaign.campaign_id,
@@ -130,6 +132,19 @@ def _task_row(made: Made, opened: TaskOpened, contact: Contact) -> Document:
     hours = {name: at.isoformat("minutes") for name, at in made.situation.campaign.hours._asdict().items()}
     more = {"customer_id": made.alert.customer_id, "timezone": contact.zone.key, "status": "open"}
     return opened.model_dump(exclude={"decision_id"}) | hours | more
+
+
+def _reserve(made: Made) -> Document:
+    announced, weighed = made.announced, made.situation.weighed
+    return {
+        "task_id": announced.decision_id,
+        "kind": "reserve",
+        "campaign_id": announced.campaign_id,
+        "month": clock.month_of(announced.decided_at),
+        "amount_minor": made.situation.cost_minor,
+        "expected_saved_minor": round(weighed[0].reduction * max(0, weighed[0].future_value_minor)) if weighed else None,
+        "booked_at": announced.decided_at,
+    }
 
 
 def _messages(made: Made) -> list[Message]:

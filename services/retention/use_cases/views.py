@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from services.retention.campaign import Offer
-from services.retention.repository import campaigns
+from services.retention.repository import budget, campaigns
 from services.retention.repository import decisions as repository
+from services.retention.settings import load
 from services.retention.tables import OUTBOX
 from services.retention.use_cases import publishing
 from shared import clock, outbox
@@ -16,6 +17,7 @@ from shared.database import Transaction
 from shared.errors import Conflict, Gone, NotFound
 
 LISTED_DECISIONS = 100
+CONTACT_COST_MINOR = load().contact_cost_minor
 
 Document = dict[str, Any]
 
@@ -36,10 +38,30 @@ async def record_outcome(tx: Transaction, task_id: str, reported: Document) -> D
         return dict(held._mapping)
     outcome = {"task_id": task_id, "campaign_id": row.campaign_id, **reported, "recorded_at": clock.now()}
     await repository.finish_task(tx, outcome)
+    await _book(tx, row, outcome)
     recorded = OutcomeRecorded(alert_id=row.alert_id, offer_id=row.offer_id, **outcome | {"note": ""})
     message = publishing.event_message(recorded, row.customer_id, source=publishing.OUTCOMES, event_id=task_id, at=recorded.recorded_at)
     await outbox.publish(tx, OUTBOX, [message])
     return outcome
+
+
+async def _book(tx: Transaction, task: Any, outcome: Document) -> None:
+    """What was reserved is free again, and what it did cost is spent: the contact, and the offer if it was taken."""
+    at: datetime = outcome["recorded_at"]
+    offer = (await repository.catalogue(tx)).get(task.offer_id)
+    cost = CONTACT_COST_MINOR + (offer.cost_minor if offer and outcome["offer_accepted"] else 0)
+    await budget.release(tx, [task.task_id], at=at)
+    spent = {"task_id": task.task_id, "kind": "spend", "campaign_id": task.campaign_id, "month": clock.month_of(at), "amount_minor": cost}
+    await budget.book(tx, [spent | {"expected_saved_minor": None, "booked_at": at}])
+
+
+async def ledger(tx: Transaction, campaign_id: str) -> Document:
+    """Month by month. Raises NotFound."""
+    row = await repository.get_campaign(tx, campaign_id)
+    if row is None:
+        raise NotFound(f"no campaign {campaign_id}")
+    wrong = await budget.unbalanced(tx, campaign_id, limit=LISTED_DECISIONS)
+    return {"campaign_id": campaign_id, "budget_minor": row.budget_minor, "months": await budget.months(tx, campaign_id), "unbalanced": wrong}
 
 
 async def tasks(tx: Transaction, *, status: str | None, after: tuple[int, datetime, str] | None, limit: int) -> list[Document]:
