@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -26,6 +26,8 @@ class Worth:
     """Kind, uplift and its interval, learned from hold-outs; empty: nobody knows yet."""
     versions: Mapping[str, int] = field(default_factory=dict)
     """Of the models that said so."""
+    reasons: Sequence[Mapping[str, Any]] = ()
+    """Why they may leave, those that raise the risk first, as they were told last."""
 
     @property
     def kind(self) -> str | None:
@@ -52,5 +54,6 @@ def with_score(held: Worth, sequence: int, told: ChurnScored | None) -> Worth:
     if sequence <= held.churn_sequence:
         return held
     if told is None:
-        return replace(held, churn_sequence=sequence, risk=None, sensitivity={}, versions={})
-    return replace(held, churn_sequence=sequence, risk=told.probability, sensitivity=told.sensitivity, versions=told.versions)
+        return replace(held, churn_sequence=sequence, risk=None, sensitivity={}, versions={}, reasons=[])
+    reasons = [one.model_dump(mode="json") for one in told.reasons]
+    return replace(held, churn_sequence=sequence, risk=told.probability, sensitivity=told.sensitivity, versions=told.versions, reasons=reasons)

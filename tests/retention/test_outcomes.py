@@ -160,7 +160,8 @@ async def test_the_catalogue_and_the_campaign_are_there_from_the_start(retention
         "loyalty-10": ["postpaid"], "topup-bonus": ["prepaid"], "data-boost": ["postpaid", "prepaid"]
     }  # fmt: skip
     assert all(one["cost_minor"] > 0 and one["script"] for one in offers)
-    [campaign] = (await retention.http.get("/campaigns")).json()["items"]
+    desk, campaign = (await retention.http.get("/campaigns")).json()["items"]
+    assert (desk["campaign_id"], desk["offers"]) == ("save-desk", {})
     assert (campaign["campaign_id"], campaign["state"], campaign["hold_out_share"]) == ("save-on-warning", "running", 0.10)
     assert set(campaign["offers"]) == {"usage_fall", "forwarding_off_net", "port_out_inquiry"}
     assert {offer for listed in campaign["offers"].values() for offer in listed} == {one["offer_id"] for one in offers}

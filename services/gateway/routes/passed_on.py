@@ -229,6 +229,10 @@ ALL = (
     Passed("POST", "/offers/{offer_id}/end", RETENTION, "retention", "end_offer", "Make it to nobody from now on"),
     Passed("POST", "/campaigns/{campaign_id}/pause", RETENTION, "retention", "pause_campaign", "Contact nobody from now on"),
     Passed("POST", "/campaigns/{campaign_id}/resume", RETENTION, "retention", "resume_campaign", "Contact again"),
+    Passed(
+        "POST", "/save-desk/{customer_id}", RETENTION, "tasks", "open_save_desk_call", "A caller wants to leave: risk, reasons, offers, script", once=True,
+        status=201,
+    ),
     Passed("GET", "/offers/records", RETENTION, "retention", "list_offer_records", "What came of each offer, and its rates"),
     Passed("GET", "/offers", RETENTION, "retention", "list_offers", "The offer catalogue"),
     Passed("POST", "/tasks/{task_id}/outcome", RETENTION, "tasks", "report_outcome", "Report what came of a task", body=OutcomeReport, once=True),

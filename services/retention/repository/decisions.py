@@ -146,6 +146,10 @@ async def decided(tx: Transaction, decision_ids: Collection[str]) -> set[str]:
     return set(await tx.scalars(sa.select(DECISIONS.c.decision_id).where(among(tx, DECISIONS.c.decision_id, decision_ids))))
 
 
+async def decision(tx: Transaction, decision_id: str) -> sa.Row[Any] | None:
+    return (await tx.execute(sa.select(DECISIONS).where(DECISIONS.c.decision_id == decision_id))).one_or_none()
+
+
 async def arms(tx: Transaction, customer_ids: Collection[str]) -> dict[tuple[str, str], Arm]:
     """(campaign id, customer id) -> the arm of their first exposure."""
     rows = await tx.execute(sa.select(ASSIGNMENTS).where(among(tx, ASSIGNMENTS.c.customer_id, customer_ids)))
@@ -227,7 +231,7 @@ async def outcomes(tx: Transaction, task_ids: Collection[str]) -> dict[str, sa.R
     return {row.task_id: row for row in await tx.execute(sa.select(OUTCOMES).where(among(tx, OUTCOMES.c.task_id, task_ids)))}
 
 
-async def finish_task(tx: Transaction, outcome: Row) -> None:
+async def finish_task(tx: Transaction, outcome: Row, *, offer_id: str) -> None:
     await insert_rows(tx, OUTCOMES, [outcome])
-    done = {"status": "done", "done_at": outcome["recorded_at"]}
+    done = {"status": "done", "done_at": outcome["recorded_at"], "offer_id": offer_id}
     await tx.execute(sa.update(TASKS).where(TASKS.c.task_id == outcome["task_id"]).values(**done))

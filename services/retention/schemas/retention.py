@@ -32,6 +32,7 @@ class OutcomeReport(BaseModel):
     offer_accepted: bool
     agent: Id
     note: Text = ""
+    offer_id: Id | None = Field(default=None, description="Of the offer that was spoken of, where it is another one than the task's")
 
 
 class OutcomeView(View):

@@ -18,4 +18,5 @@ WORTHS = sa.Table(
     sa.Column("risk", sa.Float, comment="probability to leave within the horizon"),
     sa.Column("sensitivity", Json, nullable=False),
     sa.Column("versions", Json, nullable=False, comment="of the models"),
+    sa.Column("reasons", Json, nullable=False, server_default="[]"),
 )

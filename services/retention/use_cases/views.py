@@ -14,7 +14,7 @@ from services.retention.use_cases import publishing
 from shared import clock, outbox
 from shared.contracts.retention import OutcomeRecorded
 from shared.database import Transaction
-from shared.errors import Conflict, Gone, NotFound
+from shared.errors import Conflict, Gone, InvalidRequest, NotFound
 
 LISTED_DECISIONS = 100
 CONTACT_COST_MINOR = load().contact_cost_minor
@@ -32,23 +32,26 @@ async def record_outcome(tx: Transaction, task_id: str, reported: Document) -> D
     if row is None:
         raise NotFound(f"no task {task_id}")
     held = (await repository.outcomes(tx, [task_id])).get(task_id)
+    offer_id, reported = reported.get("offer_id") or row.offer_id, {name: value for name, value in reported.items() if name != "offer_id"}
     if held is not None:
-        if any(held._mapping[name] != value for name, value in reported.items()):
+        if offer_id != row.offer_id or any(held._mapping[name] != value for name, value in reported.items()):
             raise Conflict(f"task {task_id} was done at {held.recorded_at.isoformat()}, with another outcome: {held.result}")
         return dict(held._mapping)
+    if offer_id != row.offer_id and offer_id not in await repository.catalogue(tx):
+        raise InvalidRequest(f"there is no offer {offer_id}")
     outcome = {"task_id": task_id, "campaign_id": row.campaign_id, **reported, "recorded_at": clock.now()}
-    await repository.finish_task(tx, outcome)
-    await _book(tx, row, outcome)
-    recorded = OutcomeRecorded(alert_id=row.alert_id, offer_id=row.offer_id, **outcome | {"note": ""})
+    await repository.finish_task(tx, outcome, offer_id=offer_id)
+    await _book(tx, row, offer_id, outcome)
+    recorded = OutcomeRecorded(alert_id=row.alert_id, offer_id=offer_id, **outcome | {"note": ""})
     message = publishing.event_message(recorded, row.customer_id, source=publishing.OUTCOMES, event_id=task_id, at=recorded.recorded_at)
     await outbox.publish(tx, OUTBOX, [message])
     return outcome
 
 
-async def _book(tx: Transaction, task: Any, outcome: Document) -> None:
+async def _book(tx: Transaction, task: Any, offer_id: str, outcome: Document) -> None:
     """What was reserved is free again, and what it did cost is spent: the contact, and the offer if it was taken."""
     at: datetime = outcome["recorded_at"]
-    offer = (await repository.catalogue(tx)).get(task.offer_id)
+    offer = (await repository.catalogue(tx)).get(offer_id)
     cost = CONTACT_COST_MINOR + (offer.cost_minor if offer and outcome["offer_accepted"] else 0)
     await budget.release(tx, [task.task_id], at=at)
     spent = {"task_id": task.task_id, "kind": "spend", "campaign_id": task.campaign_id, "month": clock.month_of(at), "amount_minor": cost}
