@@ -22,6 +22,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import clock, telemetry
+from shared.actors import ANONYMOUS
 from shared.database import Database, Instant, Json, Transaction, insert_rows, is_transient
 from shared.errors import (
     BadCursor,
@@ -127,7 +128,7 @@ Keys = Annotated[Keyring, Depends(_keys)]
 _ActorHeader = Header(alias="X-Actor", min_length=1, max_length=100, pattern=r"^[^\x00-\x1f]+$", description="Who asks: it goes into the audit log")
 
 
-async def _actor(actor: Annotated[str, _ActorHeader] = "anonymous") -> str:
+async def _actor(actor: Annotated[str, _ActorHeader] = ANONYMOUS) -> str:
     return actor
 
 

@@ -16,13 +16,13 @@ from services.retention.surroundings import Alert
 from services.retention.use_cases import views
 from services.retention.use_cases.deciding import look_around
 from shared import clock, telemetry
+from shared.actors import require_name, require_second
 from shared.contracts.segmentation import AlertRaised
 from shared.database import Transaction
-from shared.errors import ActorMissing, AlreadyDecided, Conflict, InvalidRequest, NotFound, SecondPersonNeeded, StaleDraft
+from shared.errors import AlreadyDecided, Conflict, InvalidRequest, NotFound, StaleDraft
 
 Document = dict[str, Any]
 
-ANONYMOUS = "anonymous"
 TRIED_ALERTS = 5_000
 """The newest of the days that a draft is tried on."""
 
@@ -31,7 +31,7 @@ log = telemetry.logger()
 
 async def draft(tx: Transaction, campaign_id: str, content: Document, *, actor: str) -> Document:
     """Raises ActorMissing, Conflict when the id is taken, InvalidRequest for offers that are not there."""
-    _named(actor)
+    require_name(actor)
     await _require_offers(tx, content)
     row = content | {"campaign_id": campaign_id, "state": "draft", "salt": f"{campaign_id}-1", "revision": 1, "drafted_by": actor}
     if not await repository.insert_campaign(tx, row):
@@ -42,7 +42,7 @@ async def draft(tx: Transaction, campaign_id: str, content: Document, *, actor: 
 
 async def edit(tx: Transaction, campaign_id: str, content: Document, *, revision: int, actor: str) -> Document:
     """Of a draft, over the revision that was read. Raises ActorMissing, NotFound, AlreadyDecided, StaleDraft, InvalidRequest."""
-    _named(actor)
+    require_name(actor)
     row = await _lock(tx, campaign_id)
     if row.state != "draft":
         raise AlreadyDecided(f"it is {row.state}: draft another one")
@@ -57,8 +57,7 @@ async def approve(tx: Transaction, campaign_id: str, *, revision: int, actor: st
     """Runs from now on. Raises NotFound, AlreadyDecided, SecondPersonNeeded, StaleDraft."""
     row = await _lock(tx, campaign_id)
     if row.state == "draft":
-        if _person(actor) in {ANONYMOUS, _person(row.drafted_by)}:
-            raise SecondPersonNeeded(f"{row.drafted_by} drafted it: somebody else has to approve, by name")
+        require_second(actor, row.drafted_by, "drafted")
         _require_revision(row.revision, revision)
     return await _step(tx, campaign_id, row.state, "approve", actor, reason)
 
@@ -67,7 +66,7 @@ async def take_step(tx: Transaction, campaign_id: str, step: Step, *, actor: str
     """Pause holds from its answer on, for whoever asks: a kill switch waits for nobody. Raises NotFound, AlreadyDecided, and but for
     pause and resume ActorMissing."""
     if step not in {"pause", "resume"}:
-        _named(actor)
+        require_name(actor)
     return await _step(tx, campaign_id, (await _lock(tx, campaign_id)).state, step, actor, reason)
 
 
@@ -117,7 +116,7 @@ async def _tried(tx: Transaction, campaign: Campaign, alerts: list[Alert], since
 
 async def create_offer(tx: Transaction, content: Document, *, actor: str) -> Document:
     """Raises ActorMissing, Conflict when the id is taken."""
-    _named(actor)
+    require_name(actor)
     if not await repository.insert_offer(tx, content):
         raise Conflict(f"there is an offer {content['offer_id']} already: what was made of it keeps its meaning")
     log.info("offer_created")
@@ -126,7 +125,7 @@ async def create_offer(tx: Transaction, content: Document, *, actor: str) -> Doc
 
 async def end_offer(tx: Transaction, offer_id: str, *, actor: str) -> Document:
     """Made to nobody from now on. Raises ActorMissing, NotFound."""
-    _named(actor)
+    require_name(actor)
     if not await repository.end_offer(tx, offer_id, clock.now()):
         raise NotFound(f"no offer {offer_id}")
     return asdict((await decisions.catalogue(tx))[offer_id])
@@ -162,12 +161,3 @@ def _require_revision(held: int, seen: int) -> None:
 
 def _alert(row: Any) -> Alert:
     return Alert(row.customer_id, AlertRaised.model_validate_json(row.alert))
-
-
-def _named(actor: str) -> None:
-    if _person(actor) == ANONYMOUS:
-        raise ActorMissing
-
-
-def _person(actor: str) -> str:
-    return actor.strip().casefold()

@@ -24,8 +24,8 @@ from services.segmentation.churn.scoring import BUILT_IN_VERSION, Models, Served
 from services.segmentation.churn.sensitivity import SensitivityModel
 from services.segmentation.repository import churn as repository
 from services.segmentation.repository.churn import Active
-from services.segmentation.use_cases.deciding import require_name, require_second
 from shared import clock, telemetry
+from shared.actors import require_name, require_second
 from shared.database import Transaction
 from shared.errors import AlreadyDecided, InvalidRequest, NotFound, NothingToRollBack
 

@@ -17,8 +17,8 @@ from pydantic import ValidationError
 from services.segmentation.parameters import BUILT_IN, Parameters, ParameterSet, parameters_of
 from services.segmentation.previewing import differences, merged
 from services.segmentation.repository import parameters as repository
-from services.segmentation.use_cases.deciding import require_name, require_second
 from shared import clock, telemetry
+from shared.actors import require_name, require_second
 from shared.database import Transaction
 from shared.errors import AlreadyDecided, InvalidRequest, NotFound, NothingToRollBack, StaleDraft
 
