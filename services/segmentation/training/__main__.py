@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 
 import httpx
 import orjson
+from sqlalchemy.exc import DBAPIError
 
 from services.segmentation.churn.scoring import TARGETS, Target
 from services.segmentation.training import card as cards
@@ -45,6 +46,8 @@ def main() -> int:
     try:
         done: int = arguments.what(arguments)
         return done
+    except DBAPIError as error:
+        raise SystemExit(f"the database of segmentation can not be read ({error.orig}): HOLDFAST_DATA_DIR or HOLDFAST_DATABASE says where it is") from None
     except (BadFile, OSError, httpx.HTTPError) as error:
         raise SystemExit(str(error)) from None
 
