@@ -168,6 +168,11 @@ class NothingToRollBack(Conflict):
     title = "What is in force is built in, or the version is not approved any more"
 
 
+class NotEnoughPoints(Conflict):
+    code = "not_enough_points"
+    title = "Fewer points are there than were asked for: `available` says how many"
+
+
 class ActorMissing(RequestFailed):
     code = "actor_missing"
     title = "This request needs an X-Actor header that names who asks"

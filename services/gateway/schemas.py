@@ -207,6 +207,7 @@ class RollBack(BaseModel):
 
 class CampaignContent(BaseModel):
     name: str
+    channel: Literal["call", "sms", "email", "push"] = "call"
     offers: dict[AlertKind, list[Id]] = Field(description="Kind of alert that triggers it -> offers, the preferred one first")
     hold_out_share: float = Field(default=0.1, ge=0.01, le=0.9)
     cap_contacts: int = Field(default=1, ge=1, description="Contacts of any campaign within `cap_days`")
@@ -240,6 +241,32 @@ class NewOffer(BaseModel):
     valid_from: AwareDatetime
     valid_to: AwareDatetime | None = None
     script: Text
+
+
+class NewTemplate(BaseModel):
+    channel: Literal["sms", "email", "push"]
+    purpose: str = Field(description="Of a campaign's messages its id")
+    language: str | None = Field(default=None, description="Null: for any")
+    segment: str | None = Field(default=None, description="Null: for any")
+    subject: str = Field(default="", description="Of e-mails")
+    body: str
+
+
+class TemplatePreview(NewTemplate):
+    body: str | None = None  # type: ignore[assignment]  # without one it is the template that would be chosen
+    variables: dict[str, Any] = {}
+
+
+class Redemption(BaseModel):
+    points: int = Field(gt=0)
+    item: str = Field(description="What for")
+    place: str = "app"
+
+
+class Receipt(BaseModel):
+    result: Literal["delivered", "failed"]
+    reason: str | None = Field(default=None, description="A code")
+    at: AwareDatetime | None = Field(default=None, description="Null: now")
 
 
 class NewChurnModel(BaseModel):

@@ -22,7 +22,8 @@ STEPS: Mapping[Step, tuple[frozenset[State], State]] = {
     "archive": (frozenset({"draft", "stopped"}), "archived"),
 }
 """From which states, and to which. Nothing is deleted: what was decided refers to it."""
-Channel = Literal["call"]
+Channel = Literal["call", "sms", "email", "push"]
+"""A call is a task for an agent; the others are messages."""
 
 
 @dataclass(frozen=True, slots=True)

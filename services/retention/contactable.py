@@ -32,6 +32,7 @@ class Contactable:
     consents: Mapping[str, bool] = field(default_factory=dict)
     live_subscriptions: int = 0
     payment_types: Sequence[str] = ()
+    language: str | None = None
     left_at: datetime | None = None
 
     @property
@@ -73,6 +74,7 @@ def _with_profile(held: Contactable, sequence: int, profile: Profile) -> Contact
         consents=_to_marketing(profile.consents or ()),
         live_subscriptions=len(live),
         payment_types=sorted({one.payment_type for one in live if one.payment_type}),
+        language=profile.language,
         left_at=None if live else max((one.terminated_at for one in profile.subscriptions if one.activated_at and one.terminated_at), default=None),
     )
 

@@ -40,7 +40,8 @@ class Surroundings:
     members: Mapping[str, Sequence[str]]
     worths: Mapping[str, Worth]
     records: Mapping[str, Record]
-    contact_cost_minor: int
+    contact_costs: Mapping[str, int]
+    """By channel, in minor units."""
     budget_used: Counter[str]
     """By campaign, reserved and spent in this month, in minor units."""
 
@@ -49,7 +50,8 @@ class Surroundings:
         preferred = campaign.offers[alert.raised.kind]
         offers = eligible_offers(preferred, self.catalogue, payment_types=customer.payment_types, at=self.now)
         worth = self.worths.get(alert.customer_id)
-        weighed = weigh(offers, worth, self.records, contact_cost_minor=self.contact_cost_minor)
+        contact_cost = self.contact_costs[campaign.channel]
+        weighed = weigh(offers, worth, self.records, contact_cost_minor=contact_cost)
         offer = self.catalogue[weighed[0].offer_id] if weighed else next(iter(offers), None)
         return Situation(
             now=self.now,
@@ -65,7 +67,7 @@ class Surroundings:
             members=self.members.get(alert.customer_id, ()),
             weighed=weighed,
             worth=worth,
-            cost_minor=cost_of(offer, self.records, contact_cost_minor=self.contact_cost_minor) if offer else 0,
+            cost_minor=cost_of(offer, self.records, contact_cost_minor=contact_cost) if offer else 0,
             budget_used_minor=self.budget_used[campaign.campaign_id],
         )
 
@@ -82,5 +84,5 @@ class Surroundings:
             self.arms.setdefault((campaign.campaign_id, customer_id), decision.arm)
         if decision.contact:
             self.contacts.setdefault(customer_id, []).append(self.now)
-            self.open_tasks[campaign.campaign_id] += 1
+            self.open_tasks[campaign.campaign_id] += campaign.channel == "call"
             self.budget_used[campaign.campaign_id] += cost_minor

@@ -1,9 +1,32 @@
-"""Process 2 of the retention service: the consumer and the outbox relay."""
+"""Process 2 of the retention service: the consumer, the outbox relay, the sending of messages, and the expiry of points."""
 
 from __future__ import annotations
 
+from services.retention.channels.opening import open_channels, require_usable
 from services.retention.handlers import HANDLERS
+from services.retention.settings import load
 from services.retention.tables import INBOX, WORKERS
-from shared.worker import WorkerSpec
+from services.retention.use_cases import loyalty, messages
+from shared import settings
+from shared.database import Database
+from shared.pii import Keyring
+from shared.worker import Sweep, WorkerSpec
 
-SPEC = WorkerSpec(service="retention", handlers=HANDLERS, tables=INBOX, workers=WORKERS)
+SETTINGS = load()
+require_usable(SETTINGS, None)
+
+SEND_SECONDS = 1.0
+
+
+async def send_messages(database: Database, _: Keyring | None) -> bool:
+    async with database.reading() as connection:
+        if not await messages.is_any_due(connection):
+            return False
+    data_dir = database.file.parent if database.file else settings.load().data_dir
+    async with open_channels(SETTINGS, SETTINGS.sink_folder or data_dir / "messages") as channels:
+        return await messages.send_due(database, channels)
+
+
+SWEEPS = (Sweep(every_seconds=SEND_SECONDS, step=send_messages), Sweep(every_seconds=loyalty.LOOK_SECONDS, step=loyalty.expire))
+
+SPEC = WorkerSpec(service="retention", handlers=HANDLERS, tables=INBOX, workers=WORKERS, sweeps=SWEEPS)

@@ -110,4 +110,105 @@ class OutcomeRecorded(Payload):
     note: PersonalText = Field(default="", description="Empty: what agents note down stays in the retention service")
 
 
-PAYLOADS: tuple[type[Payload], ...] = (DecisionMade, TaskOpened, TaskCancelled, OutcomeRecorded)
+class MessageSent(Payload):
+    """A message was taken over by its receiver: a gateway, or a mail server. Whether it reached the customer comes later, or never."""
+
+    type: ClassVar = "retention.message_sent.v1"
+    topic: ClassVar = topics.CONTACTS
+    about: ClassVar = ("customer",)
+    example: ClassVar[dict[str, Any]] = {
+        "message_id": "m-5f0c1d", "decision_id": "save-on-warning:usage_fall:C-1:e-9", "channel": "sms", "purpose": "save",
+        "template": "sms/save/zh/*@3", "attempts": 1, "sent_at": "2026-11-02T10:00:03Z",
+    }  # fmt: skip
+
+    message_id: Id
+    decision_id: Id
+    channel: Word
+    purpose: Word
+    template: Text | None = Field(default=None, description="Channel, purpose, language, segment and version; the text itself is not published")
+    attempts: int = Field(ge=1)
+    sent_at: AwareDatetime
+
+
+class MessageDelivered(Payload):
+    """A receipt says that the customer's device or mailbox has the message. Holds whatever was said before."""
+
+    type: ClassVar = "retention.message_delivered.v1"
+    topic: ClassVar = topics.CONTACTS
+    about: ClassVar = ("customer",)
+    example: ClassVar[dict[str, Any]] = {
+        "message_id": "m-5f0c1d", "decision_id": "save-on-warning:usage_fall:C-1:e-9", "channel": "sms", "purpose": "save",
+        "delivered_at": "2026-11-02T10:00:09Z",
+    }  # fmt: skip
+
+    message_id: Id
+    decision_id: Id
+    channel: Word
+    purpose: Word
+    delivered_at: AwareDatetime
+
+
+class MessageFailed(Payload):
+    """A message will not be tried again. Only a receipt that it was delivered after all can follow."""
+
+    type: ClassVar = "retention.message_failed.v1"
+    topic: ClassVar = topics.CONTACTS
+    about: ClassVar = ("customer",)
+    example: ClassVar[dict[str, Any]] = {
+        "message_id": "m-5f0c1d", "decision_id": "save-on-warning:usage_fall:C-1:e-9", "channel": "sms", "purpose": "save",
+        "state": "expired", "reason": "http_503", "attempts": 24, "failed_at": "2026-11-05T10:00:03Z",
+    }  # fmt: skip
+
+    message_id: Id
+    decision_id: Id
+    channel: Word
+    purpose: Word
+    state: Literal["failed", "expired", "suppressed"]
+    reason: Text = Field(description="What the receiver answered last, or why it was not sent")
+    attempts: int = Field(ge=0)
+    failed_at: AwareDatetime
+
+
+class RedemptionMade(Payload):
+    """Loyalty points were redeemed over our API: the item is to be given. Not told of those that billing told us of."""
+
+    type: ClassVar = "retention.redemption_made.v1"
+    topic: ClassVar = topics.CONTACTS
+    about: ClassVar = ("customer",)
+    example: ClassVar[dict[str, Any]] = {
+        "redemption_id": "9c1f6f0e", "points": 1200, "item": "data pack 5 GB", "place": "app", "balance": 340, "redeemed_at": "2026-11-02T10:00:01Z",
+    }  # fmt: skip
+
+    redemption_id: Id
+    points: int = Field(gt=0)
+    item: Word
+    place: Word
+    balance: int = Field(ge=0, description="Points that are left")
+    redeemed_at: AwareDatetime
+
+
+class ClubLevelChanged(Payload):
+    """A customer joined the loyalty club, rose or fell in it, or is no member any more under this id."""
+
+    type: ClassVar = "retention.club_level_changed.v1"
+    topic: ClassVar = topics.CONTACTS
+    about: ClassVar = ("customer",)
+    example: ClassVar[dict[str, Any]] = {"level": "plus", "previous_level": "member", "points_earned": 1028, "changed_at": "2026-11-02T10:00:01Z"}
+
+    level: Word | None = Field(default=None, description="Null: merged into another id, which carries on, or erased")
+    previous_level: Word | None = Field(default=None, description="Null: was no member before")
+    points_earned: int = Field(ge=0, description="Within the months that count for the level")
+    changed_at: AwareDatetime
+
+
+PAYLOADS: tuple[type[Payload], ...] = (
+    DecisionMade,
+    TaskOpened,
+    TaskCancelled,
+    OutcomeRecorded,
+    MessageSent,
+    MessageDelivered,
+    MessageFailed,
+    RedemptionMade,
+    ClubLevelChanged,
+)

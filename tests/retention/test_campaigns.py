@@ -10,8 +10,10 @@ import sqlalchemy as sa
 
 from services.retention.campaign import STEPS
 from services.retention.tables import ASSIGNMENTS, DECISIONS, HEARD_ALERTS, TASKS
+from services.retention.use_cases import messages
+from shared import clock
 from shared.contracts.segmentation import ChurnScored, StandingChanged
-from tests.harness import ServiceUnderTest
+from tests.harness import ServiceUnderTest, until
 from tests.retention.builders import CAMPAIGN_ID, activity, alert, customers, erased, opened, profile
 from tests.retention.test_effect import told
 
@@ -176,3 +178,49 @@ async def test_an_offer_is_added_made_and_ended(retention: ServiceUnderTest) -> 
     assert decisions[first].verdict in {"contact", "held_out"}
     assert decisions[second].failed_gate == "offer"
     assert (await post(retention, "/offers/none/end")).status_code == 404
+
+
+TEMPLATE = {"channel": "sms", "purpose": "keep-silent", "language": "zh", "body": "{{ offer.name }}"}
+
+
+async def test_a_campaign_that_writes_needs_a_template_and_opens_no_task(retention: ServiceUnderTest) -> None:
+    """R2 R9 R10: by the consent to its channel, in the customer's language, within the hours; it counts for the caps of all campaigns, and costs."""
+    await drafted(retention, channel="sms")
+    refused = await post(retention, "/campaigns/keep-silent/approve", "bob", revision=1)
+    assert refused.json()["code"] == "invalid_request" and "template" in refused.json()["detail"]
+    assert (await post(retention, "/message-templates", key="t", **TEMPLATE)).status_code == 201
+    assert (await post(retention, "/campaigns/keep-silent/approve", "bob", revision=1)).status_code == 200
+    reads, calls_only = customers(2)
+    both = [{"channel": channel, "granted": True} for channel in ("call", "sms")]
+    await retention.send(activity(reads, 1, profile=profile(consents=both, language="zh")), activity(calls_only, 1, profile=profile()))
+    await retention.send(*(alert(one, f"s-{one}", kind="silent") for one in (reads, calls_only)))
+    decisions = {row.customer_id: row for row in await retention.rows(sa.select(DECISIONS))}
+    assert decisions[calls_only].failed_gate == "consent"
+    if decisions[reads].verdict == "contact":
+        (message,) = (await retention.http.get("/messages")).json()["items"]
+        assert (message["customer_id"], message["body"], message["language"]) == (reads, "10 GB more a month, for three months", "zh")
+        (month,) = (await retention.http.get("/campaigns/keep-silent/budget")).json()["months"]
+        assert month["spent_minor"] == 5
+        await retention.send(alert(reads, "u-1"))
+        (later,) = await retention.rows(sa.select(DECISIONS.c.failed_gate).where(DECISIONS.c.alert_id == "u-1"))
+        assert later.failed_gate == "frequency_cap"
+    assert await retention.rows(sa.select(TASKS)) == []
+
+
+async def test_a_pause_holds_messages_that_are_not_on_their_way(retention: ServiceUnderTest, tmp_path: Any) -> None:
+    """R2 R10: what was decided and not sent stays until the campaign runs again."""
+    await post(retention, "/message-templates", key="t", **TEMPLATE | {"language": None})
+    await drafted(retention, channel="sms", hold_out_share=0.01)
+    await post(retention, "/campaigns/keep-silent/approve", "bob", revision=1)
+    await post(retention, "/campaigns/keep-silent/pause", "bob")
+    async with retention.database.transaction() as tx:
+        row = {"decision_id": "d-1", "campaign_id": "keep-silent", "customer_id": "C-1", "alert_id": "a", "alert_kind": "silent", "verdict": "contact"}
+        await tx.execute(DECISIONS.insert().values(**row, decided_at=clock.now(), gates=[], weighed=[], worth={}))
+        await messages.enqueue(tx, [messages.Wanted("d-1", "C-1", "sms", "keep-silent", "en", variables={"offer": {"name": "a gift"}})])
+        assert not await messages.is_any_due(tx)
+    await post(retention, "/campaigns/keep-silent/resume", "bob")
+    await until(lambda: is_sent(retention))
+
+
+async def is_sent(retention: ServiceUnderTest) -> bool:
+    return bool((await retention.http.get("/messages", params={"state": "sent"})).json()["items"])

@@ -15,7 +15,7 @@ from services.retention.campaign import DECIDES, Campaign, Offer
 from services.retention.contactable import Contactable
 from services.retention.hold_out import Arm
 from services.retention.open_tasks import OpenTask
-from services.retention.tables import ASSIGNMENTS, CAMPAIGNS, COMPLAINTS, CONTACTABLES, DECISIONS, OFFERS, OUTCOMES, TASKS, WAITING
+from services.retention.tables import ASSIGNMENTS, CAMPAIGNS, COMPLAINTS, CONTACTABLES, DECISIONS, MESSAGES, OFFERS, OUTCOMES, TASKS, WAITING
 from shared.database import Transaction, among, insert_rows
 
 Row = Mapping[str, Any]
@@ -157,12 +157,17 @@ async def arms(tx: Transaction, customer_ids: Collection[str]) -> dict[tuple[str
 
 
 async def contacts(tx: Transaction, customer_ids: Collection[str], *, since: datetime, now: datetime) -> dict[str, list[datetime]]:
-    """When each customer was contacted last: `now` for a task that is open, for it may happen at any moment."""
+    """When each customer was contacted last: `now` for a task that is open, for it may happen at any moment; of a message that is not known
+    to have failed, when it was decided."""
     counts = sa.or_(TASKS.c.status == "open", TASKS.c.done_at > since)
     rows = await tx.execute(sa.select(TASKS.c.customer_id, TASKS.c.done_at).where(among(tx, TASKS.c.customer_id, customer_ids), counts))
     found: dict[str, list[datetime]] = defaultdict(list)
     for row in rows:
         found[row.customer_id].append(row.done_at or now)
+    written = sa.and_(MESSAGES.c.enqueued_at > since, MESSAGES.c.state.not_in(("failed", "expired", "suppressed")))
+    query = sa.select(MESSAGES.c.customer_id, MESSAGES.c.enqueued_at).where(among(tx, MESSAGES.c.customer_id, customer_ids), written)
+    for row in await tx.execute(query):
+        found[row.customer_id].append(row.enqueued_at)
     return found
 
 

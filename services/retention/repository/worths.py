@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from services.retention.arbitration import Record
 from services.retention.effect import Arm
-from services.retention.tables import ASSIGNMENTS, CONTACTABLES, OFFERS, OUTCOMES, TASKS, WORTHS
+from services.retention.tables import ASSIGNMENTS, BUDGET_ENTRIES, CONTACTABLES, OUTCOMES, TASKS, WORTHS
 from services.retention.worth import Worth
 from shared.database import Transaction, among, insert_rows
 
@@ -75,15 +75,10 @@ async def arms(tx: Transaction, campaign_id: str, *, days: int, exposed_before: 
 
 
 async def spent(tx: Transaction, campaign_id: str) -> tuple[int, int]:
-    """(contacts that were made, what the offers that were taken cost in minor units)."""
-    cost = sa.func.sum(sa.case((OUTCOMES.c.offer_accepted, OFFERS.c.cost_minor), else_=0))
-    query = (
-        sa.select(sa.func.count(), cost)
-        .select_from(OUTCOMES.join(TASKS, OUTCOMES.c.task_id == TASKS.c.task_id).join(OFFERS, TASKS.c.offer_id == OFFERS.c.offer_id, isouter=True))
-        .where(OUTCOMES.c.campaign_id == campaign_id)
-    )
-    contacts, offers_minor = (await tx.execute(query)).one()
-    return int(contacts), int(offers_minor or 0)
+    """(contacts that ended or were written, what they and the offers that were taken did cost in minor units)."""
+    mine = sa.and_(BUDGET_ENTRIES.c.campaign_id == campaign_id, BUDGET_ENTRIES.c.kind == "spend")
+    contacts, spent_minor = (await tx.execute(sa.select(sa.func.count(), sa.func.sum(BUDGET_ENTRIES.c.amount_minor)).where(mine))).one()
+    return int(contacts), int(spent_minor or 0)
 
 
 async def mean_value_minor(tx: Transaction, campaign_id: str) -> int | None:

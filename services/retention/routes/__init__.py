@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from services.retention.routes import campaigns, effects, retention, save_desk
+from services.retention.routes import campaigns, effects, loyalty, messages, retention, save_desk
 
-ROUTERS = (retention.ROUTER, effects.ROUTER, campaigns.ROUTER, save_desk.ROUTER)
+ROUTERS = (retention.ROUTER, effects.ROUTER, campaigns.ROUTER, messages.ROUTER, save_desk.ROUTER, loyalty.ROUTER)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime, time
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_serializer, model_validator
 
+from services.retention.campaign import Channel
 from shared.contracts.envelope import Id, Text
 from shared.contracts.orders import PaymentType
 from shared.contracts.segmentation import AlertKind
@@ -21,7 +22,9 @@ class CampaignContent(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: Annotated[str, Field(min_length=1, max_length=200)]
-    channel: Literal["call"] = "call"
+    channel: Channel = Field(
+        default="call", description="A call is a task for an agent; the others are messages, by templates whose purpose is the campaign's id"
+    )
     offers: dict[AlertKind, Listed] = Field(min_length=1, description="Kind of alert that triggers it -> offers, the preferred one first")
     hold_out_share: float = Field(default=0.1, ge=0.01, le=0.9)
     cap_contacts: int = Field(default=1, ge=1, le=50, description="Contacts of any campaign within `cap_days`")

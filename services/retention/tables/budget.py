@@ -7,11 +7,12 @@ import sqlalchemy as sa
 from services.retention.tables.metadata import METADATA
 from shared.database import Instant
 
-# A task reserves what it is expected to cost; its end releases that and books what it did cost. Each once, by its key.
+# A task, which has the id of its decision, reserves what it is expected to cost; its end releases that and books what it did cost. A message
+# is spent when it is decided. Each once, by its key.
 BUDGET_ENTRIES = sa.Table(
     "budget_entries",
     METADATA,
-    sa.Column("task_id", sa.Text, sa.ForeignKey("tasks.task_id"), primary_key=True),
+    sa.Column("task_id", sa.Text, sa.ForeignKey("decisions.decision_id"), primary_key=True),
     sa.Column("kind", sa.Text, primary_key=True, comment="reserve | release | spend"),
     sa.Column("campaign_id", sa.Text, nullable=False),
     sa.Column("month", sa.Text, nullable=False, comment="YYYY-MM; of a release that of its reserve, so that each month balances"),

@@ -24,6 +24,7 @@ CONTACTABLES = sa.Table(
     sa.Column("consents", Json, nullable=False, comment="channel -> granted, for marketing"),
     sa.Column("live_subscriptions", sa.Integer, nullable=False),
     sa.Column("payment_types", Json, nullable=False, comment="of the live subscriptions"),
+    sa.Column("language", sa.Text),
     sa.Column("left_at", Instant, comment="when the last subscription ended; null: one is live, or none ever was"),
 )
 

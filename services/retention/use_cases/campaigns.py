@@ -11,7 +11,7 @@ from services.retention.campaign import STEPS, Campaign, Step
 from services.retention.contactable import Contactable
 from services.retention.decision import decide
 from services.retention.repository import campaigns as repository
-from services.retention.repository import decisions
+from services.retention.repository import decisions, messages
 from services.retention.surroundings import Alert
 from services.retention.use_cases import views
 from services.retention.use_cases.deciding import look_around
@@ -59,6 +59,7 @@ async def approve(tx: Transaction, campaign_id: str, *, revision: int, actor: st
     if row.state == "draft":
         require_second(actor, row.drafted_by, "drafted")
         _require_revision(row.revision, revision)
+        await _require_template(tx, row)
     return await _step(tx, campaign_id, row.state, "approve", actor, reason)
 
 
@@ -152,6 +153,15 @@ async def _require_offers(tx: Transaction, content: Document) -> None:
     missing = {offer_id for listed in content["offers"].values() for offer_id in listed} - (await decisions.catalogue(tx)).keys()
     if missing:
         raise InvalidRequest(f"there is no offer {', '.join(sorted(missing))}")
+
+
+async def _require_template(tx: Transaction, row: Any) -> None:
+    """Of the campaign's own purpose, which is its id. Raises InvalidRequest."""
+    if row.channel == "call":
+        return
+    in_force = await messages.templates_in_force(tx, [row.campaign_id])
+    if not any(key.channel == row.channel for key in in_force):
+        raise InvalidRequest(f"there is no {row.channel} template of purpose {row.campaign_id}: nobody could be written to")
 
 
 def _require_revision(held: int, seen: int) -> None:

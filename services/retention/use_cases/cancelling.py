@@ -9,7 +9,7 @@ from services.retention.open_tasks import Reason, to_cancel
 from services.retention.repository import budget
 from services.retention.repository import decisions as repository
 from services.retention.tables import OUTBOX
-from services.retention.use_cases import publishing
+from services.retention.use_cases import messages, publishing
 from shared import clock, outbox
 from shared.contracts.retention import TaskCancelled
 from shared.database import Transaction
@@ -21,6 +21,8 @@ async def cancel_after(tx: Transaction, customers: Mapping[str, Contactable], re
         return
     erased = {one for one in reset if customers[one].erased}
     await repository.blank_notes(tx, erased)
+    await messages.forget(tx, erased)
+    await messages.suppress(tx, {one for one in reset if customers[one].merged_into}, reason="merged")
     reasons: dict[str, Reason] = {task.task_id: "erased" for task in await repository.open_tasks_of(tx, erased)}
     survivors = await repository.survivors(tx, set(reset) - erased)
     members = await repository.members(tx, survivors)

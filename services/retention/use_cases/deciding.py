@@ -17,7 +17,7 @@ from services.retention.repository import decisions as repository
 from services.retention.settings import load
 from services.retention.surroundings import Alert, Surroundings
 from services.retention.tables import OUTBOX
-from services.retention.use_cases import publishing
+from services.retention.use_cases import messages, publishing
 from shared import clock, outbox
 from shared.bus import Message
 from shared.contracts.retention import DecisionMade, TaskOpened
@@ -25,7 +25,10 @@ from shared.database import Transaction
 
 Document = dict[str, Any]
 
-CONTACT_COST_MINOR = load().contact_cost_minor
+SETTINGS = load()
+CONTACT_COSTS = {"call": SETTINGS.contact_cost_minor, **dict.fromkeys(("sms", "email", "push"), SETTINGS.message_cost_minor)}
+MESSAGE_DAYS = timedelta(days=3)
+"""A message that could not be sent until then is not sent any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,9 @@ async def decide_about(tx: Transaction, alerts: Sequence[Alert], customers: Mapp
         assignments=list({(row["campaign_id"], row["customer_id"]): row for row in map(_assignment_row, made) if row["arm"]}.values()),
         tasks=[_task_row(one, one.opened, one.decision.contact) for one in made if one.opened and one.decision.contact],
     )
-    await budget.book(tx, [_reserve(one) for one in made if one.opened])
+    written = [one for one in made if one.decision.contact and one.opened is None]
+    await messages.enqueue(tx, [_wanted(one) for one in written])
+    await budget.book(tx, [*(_reserve(one) for one in made if one.opened), *(_spent(one) for one in written)])
     await outbox.publish(tx, OUTBOX, [message for one in made for message in _messages(one)])
 
 
@@ -77,7 +82,7 @@ async def look_around(tx: Transaction, customer_ids: set[str], campaigns: Sequen
         members=members,
         worths=await worths.of(tx, customer_ids),
         records=await worths.records(tx),
-        contact_cost_minor=CONTACT_COST_MINOR,
+        contact_costs=CONTACT_COSTS,
         budget_used=Counter(await budget.used(tx, clock.month_of(now))),
     )
 
@@ -96,7 +101,7 @@ def _make(around: Surroundings, name: str, alert: Alert, campaign: Campaign, cus
         offer_id=decision.contact.offer.offer_id if decision.contact else None,
         gates=decision.gates,
     )
-    opened = _task_opened(announced, alert, situation, decision.contact) if decision.contact else None
+    opened = _task_opened(announced, alert, situation, decision.contact) if decision.contact and campaign.channel == "call" else None
     return Made(alert, situation, decision, announced, opened)
 
 
@@ -107,7 +112,7 @@ def _task_opened(announced: DecisionMade, alert: Alert, situation: Situation, co
         campaign_id=announced.campaign_id,
         alert_id=announced.alert_id,
         offer_id=contact.offer.offer_id,
-        channel=situation.campaign.channel,
+        channel="call",
         priority=priority_of(alert.raised.severity, situation.worth.tier if situation.worth else None),
         opened_at=announced.decided_at,
         due_at=contact.due_at,
@@ -145,6 +150,29 @@ def _reserve(made: Made) -> Document:
         "expected_saved_minor": round(weighed[0].reduction * max(0, weighed[0].future_value_minor)) if weighed else None,
         "booked_at": announced.decided_at,
     }
+
+
+def _spent(made: Made) -> Document:
+    """Nothing ends a message but its being sent: what it costs is booked when it is decided."""
+    amount = CONTACT_COSTS[made.situation.campaign.channel]
+    return _reserve(made) | {"kind": "spend", "amount_minor": amount}
+
+
+def _wanted(made: Made) -> messages.Wanted:
+    """By the templates of the campaign, in the hours that hold for calls too."""
+    contact, situation = made.decision.contact, made.situation
+    assert contact and situation.campaign.channel != "call"
+    return messages.Wanted(
+        decision_id=made.announced.decision_id,
+        customer_id=made.alert.customer_id,
+        channel=situation.campaign.channel,
+        purpose=situation.campaign.campaign_id,
+        language=situation.customer.language or SETTINGS.language,
+        segment=(situation.worth.tier if situation.worth else None) or "",
+        variables={"offer": {"name": contact.offer.name}},
+        not_before=contact.due_at,
+        expires_at=contact.due_at + MESSAGE_DAYS,
+    )
 
 
 def _messages(made: Made) -> list[Message]:

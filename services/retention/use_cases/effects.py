@@ -8,7 +8,6 @@ from typing import Any
 from services.retention import effect
 from services.retention.effect import Arm
 from services.retention.repository import decisions, worths
-from services.retention.settings import load
 from shared import clock
 from shared.database import Transaction
 from shared.errors import NotFound
@@ -16,7 +15,6 @@ from shared.errors import NotFound
 Document = dict[str, Any]
 
 HORIZONS_DAYS = (30, 60, 90)
-CONTACT_COST_MINOR = load().contact_cost_minor
 
 
 async def of_campaign(tx: Transaction, campaign_id: str) -> Document:
@@ -24,9 +22,8 @@ async def of_campaign(tx: Transaction, campaign_id: str) -> Document:
     if await decisions.get_campaign(tx, campaign_id) is None:
         raise NotFound(f"no campaign {campaign_id}")
     now = clock.now()
-    contacts, offers_minor = await worths.spent(tx, campaign_id)
+    contacts, cost_minor = await worths.spent(tx, campaign_id)
     value_minor = await worths.mean_value_minor(tx, campaign_id)
-    cost_minor = contacts * CONTACT_COST_MINOR + offers_minor
     return {
         "campaign_id": campaign_id,
         "as_of": now,

@@ -11,7 +11,7 @@ from services.retention.contactable import Contactable, hear
 from services.retention.repository import campaigns
 from services.retention.repository import decisions as repository
 from services.retention.surroundings import Alert
-from services.retention.use_cases import worths
+from services.retention.use_cases import loyalty, worths
 from services.retention.use_cases.cancelling import cancel_after
 from services.retention.use_cases.deciding import decide_about
 from shared import clock
@@ -36,6 +36,7 @@ class Heard:
     reset: set[str] = field(default_factory=set)
     opened: Moments = field(default_factory=dict)
     resolved: Moments = field(default_factory=dict)
+    told: list[loyalty.Told] = field(default_factory=list)
 
     def apply(self, before: Contactable, sequence: int, activity: Activity) -> None:
         customer_id = before.customer_id
@@ -61,7 +62,7 @@ async def take_in(tx: Transaction, deliveries: Sequence[Delivery], *, default_zo
     0. What segmentation told of them is noted first: the alerts of the same batch are weighed by it.
     1. Lock every customer concerned, and who they were merged into: two workers never decide about one customer at once.
     2. Apply the activities, each once.
-    3. After a merge or an erasure, cancel tasks that are not to be worked any more.
+    3. After a merge or an erasure, cancel tasks that are not to be worked any more; book the points of payments and redemptions.
     4. An alert about a customer who is unknown even now waits; those that waited for one who became known join in.
     5. Decide, each alert once per campaign it triggers, under the locks of the campaigns.
     """
@@ -69,10 +70,12 @@ async def take_in(tx: Transaction, deliveries: Sequence[Delivery], *, default_zo
     deliveries = [one for one in deliveries if isinstance(one.event.data, Activity | AlertRaised)]
     activities = [one for one in deliveries if isinstance(one.event.data, Activity)]
     survivors = {one.event.data.merged_into for one in activities if one.event.data.merged_into}
-    held = await repository.lock_contactables(tx, survivors | {_customer_id(one.event) for one in deliveries})
+    concerned = await loyalty.concerned(tx, ((_customer_id(one.event), one.event.data) for one in activities))
+    held = await repository.lock_contactables(tx, survivors | concerned | {_customer_id(one.event) for one in deliveries})
     heard = await _hear(tx, held, activities)
     customers = held | heard.customers
     await cancel_after(tx, customers, heard.reset)
+    await loyalty.take_in(tx, heard.told, concerned=concerned, erased={one for one in heard.reset if customers[one].erased})
     alerts = [Alert(_customer_id(one.event), one.event.data) for one in deliveries if isinstance(one.event.data, AlertRaised)]
     await _keep(tx, alerts, erased={one for one in heard.reset if customers[one].erased})
     await _let_wait(tx, [alert for alert in alerts if not customers[alert.customer_id].known])
@@ -93,6 +96,7 @@ async def _hear(tx: Transaction, held: Mapping[str, Contactable], deliveries: Se
         is_passed = event.sequence <= before.last_sequence and not delivery.replayed
         if not is_passed and event.sequence > before.reset_sequence:
             heard.apply(before, event.sequence, event.data)
+            heard.told += () if heard.customers[customer_id].is_gone else loyalty.told_by(customer_id, event.time, event.data)
     await repository.save_contactables(tx, heard.customers.values())
     await repository.forget_complaints(tx, heard.reset)
     await repository.save_complaints(tx, heard.opened, column="opened_at")

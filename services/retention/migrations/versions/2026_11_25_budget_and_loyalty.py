@@ -98,7 +98,7 @@ def upgrade() -> None:
     sa.Column('amount_minor', sa.BigInteger(), nullable=False),
     sa.Column('expected_saved_minor', sa.BigInteger(), nullable=True, comment='of a reserve: reduction x future value; null: not known'),
     sa.Column('booked_at', shared.database.Instant(timezone=True), nullable=False),
-    sa.ForeignKeyConstraint(['task_id'], ['tasks.task_id'], name=op.f('fk_budget_entries_task_id')),
+    sa.ForeignKeyConstraint(['task_id'], ['decisions.decision_id'], name=op.f('fk_budget_entries_task_id')),
     sa.PrimaryKeyConstraint('task_id', 'kind', name=op.f('pk_budget_entries'))
     )
     with op.batch_alter_table('budget_entries', schema=None) as batch_op:

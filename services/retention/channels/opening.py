@@ -1,0 +1,45 @@
+"""From settings to the channels that are open."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from ipaddress import ip_network
+from pathlib import Path
+
+from services.retention.channels.sink import Sink
+from services.retention.channels.smtp import AddressOf, Server, Smtp
+from services.retention.channels.webhook import Webhook
+from services.retention.delivery import Channel
+from services.retention.settings import RetentionSettings
+
+
+def require_usable(settings: RetentionSettings, address_of: AddressOf | None) -> None:
+    """Ends the process with the fix when a channel can not be opened."""
+    if settings.email_by == "smtp" and address_of is None:
+        raise SystemExit("HOLDFAST_RETENTION_EMAIL_BY: nothing resolves customers to e-mail addresses here; use webhook, whose receiver does, or sink")
+
+
+@asynccontextmanager
+async def open_channels(settings: RetentionSettings, folder: Path, address_of: AddressOf | None = None) -> AsyncIterator[Mapping[str, Channel]]:
+    """By channel (`sms`, `email`, `push`), closed at the end. `folder`: where the sink writes."""
+    require_usable(settings, address_of)
+    used = {"sms": settings.sms_by, "email": settings.email_by, "push": settings.push_by}
+    ways: dict[str, Channel] = {"sink": Sink(folder)}
+    async with AsyncExitStack() as stack:
+        if "webhook" in used.values():
+            ways["webhook"] = await stack.enter_async_context(_webhook(settings))
+        if address_of is not None:
+            ways["smtp"] = Smtp(_server(settings), address_of)
+        yield {channel: ways[way] for channel, way in used.items()}
+
+
+def _webhook(settings: RetentionSettings) -> Webhook:
+    assert settings.webhook_url and settings.webhook_secret, "settings that lack them do not load"
+    allowed = [ip_network(one.strip()) for one in settings.webhook_networks.split(",") if one.strip()]
+    return Webhook(settings.webhook_url, settings.webhook_secret.get_secret_value(), allowed=allowed)
+
+
+def _server(settings: RetentionSettings) -> Server:
+    password = settings.smtp_password.get_secret_value() if settings.smtp_password else ""
+    return Server(settings.smtp_host, settings.smtp_port, settings.smtp_sender, settings.smtp_starttls, settings.smtp_user, password)
