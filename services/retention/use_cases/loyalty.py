@@ -91,19 +91,17 @@ async def take_in(tx: Transaction, told: Sequence[Told], *, concerned: Collectio
     if not concerned:
         return
     told = [one for one in told if one.customer_id not in erased]
-    paid = {one.key: _lot(one) for one in told if one.fact.type in EARNING}
-    fresh = await repository.claim_lots(tx, [lot for lot in paid.values() if _earns(lot)])
-    redeemed = {one.key: one for one in told if one.fact.type == PointsRedeemed.type}
-    rows = {row["redemption_id"]: row for row in map(_told_redemption, redeemed.values())}
-    new = await repository.claim_redemptions(tx, rows.values())
-    await repository.claim_reversals(tx, [_reversal(one) for one in {one.key: one for one in told if one.fact.type == PaymentReversed.type}.values()])
-    payment_ids = {str(one.fact.data[EARNING.get(one.fact.type, "payment_id")]) for one in told if one.fact.type != PointsRedeemed.type}
-    opened = await _open(tx, concerned, keys=set(paid), fresh=fresh, payment_ids=payment_ids)
-    for one in told:
-        if one.fact.type in EARNING:
-            _take_payment(opened.ledger, _lot(one))
+    lots = [_lot(one) for one in told if one.fact.type in EARNING]
+    fresh = await repository.claim_lots(tx, {lot.key: lot for lot in lots if _earns(lot)}.values())
+    redeemed = await _claim_redemptions(tx, told)
+    reversals = [_reversal(one) for one in told if one.fact.type == PaymentReversed.type]
+    await repository.claim_reversals(tx, {(row["fact_id"], row["source"]): row for row in reversals}.values())
+    payment_ids = {lot.payment_id for lot in lots} | {row["payment_id"] for row in reversals}
+    opened = await _open(tx, concerned, keys={lot.key for lot in lots}, fresh=fresh, payment_ids=payment_ids)
+    for lot in lots:
+        _take_payment(opened.ledger, lot)
     await _reverse(tx, opened, payment_ids)
-    await _redeem_as_told(tx, opened, [rows[one] for one in sorted(new)])
+    await _redeem_as_told(tx, opened, redeemed)
     for customer_id in erased:
         opened.ledger.close(customer_id)
     await _save(tx, opened)
@@ -223,6 +221,13 @@ async def _ledger(
     since = datetime.combine(months_later(today, -RULES.level_months) - timedelta(days=1), time(), clock.now().tzinfo)
     lots = await repository.lots(tx, everybody, counting_since=since, keys=keys, payment_ids=payment_ids)
     return Ledger(RULES, groups, [lot for lot in lots if lot.key not in fresh], today=today)
+
+
+async def _claim_redemptions(tx: Transaction, told: Sequence[Told]) -> list[Document]:
+    """Those that billing never told us of before."""
+    rows = {one.key: _told_redemption(one) for one in told if one.fact.type == PointsRedeemed.type}
+    new = await repository.claim_redemptions(tx, rows.values())
+    return [row for row in rows.values() if row["redemption_id"] in new]
 
 
 def _take_payment(ledger: Ledger, lot: Lot) -> None:
