@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,6 +18,10 @@ from shared.contracts.decoding import decode
 from shared.errors import EventRejected
 
 Answer = tuple[int, dict[str, str], bytes]
+
+# Who runs the tests in the background of a shell has SIGINT ignored, and so would every process they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Door:

@@ -215,7 +215,7 @@ def test_whoever_it_is_they_stand_somewhere(
     is_here = any(one.activated_at and not one.terminated_at for one in subscriptions)
     assert (found.status_group == "off_net") == (not is_here)
     if is_here:
-        assert (found.status_group == "warning") == bool(alerts - {"fraud"})
+        assert (found.status_group == "warning") == bool(alerts - {"fraud", "rfm_migration"})
     assert found.revenue_at_risk_minor == (round(found.churn_probability * max(0, found.future_value_minor)) if is_here else 0) >= 0
     assert 0 <= found.churn_probability <= 1
     assert 0 <= found.bad_debt_risk <= 1
