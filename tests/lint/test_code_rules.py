@@ -28,7 +28,7 @@ def test_each_rule_finds_its_breach(source: str, rule: str) -> None:
     [
         ("shared/database.py", "await connection.commit()"),
         ("shared/clock.py", "datetime.now(UTC)"),
-        ("shared/worker.py", "await consumer.commit(offsets)"),
+        ("shared/worker/loop.py", "await consumer.commit(offsets)"),
         ("services/customer/x.py", "Message(topics.BILLING, 'k', b'')"),
     ],
 )

@@ -13,27 +13,23 @@ The life of one polled batch:
 from __future__ import annotations
 
 import asyncio
-import gc
-import signal
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Coroutine, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
-import prometheus_client
 import sqlalchemy as sa
 
 from shared import clock, telemetry
 from shared.bus import Bus, Consumer, Partition, Record
 from shared.contracts.decoding import decode, peek_source
-from shared.contracts.envelope import Event, Payload
-from shared.database import Database, Instant, Transaction, insert_rows, is_transient
+from shared.database import Database, Transaction, insert_rows, is_transient
 from shared.errors import BusUnavailable, EventRejected, HandlerFailed, OwnershipLost
-from shared.inbox import REPLAY_HEADER, InboxTables, advance, bury
+from shared.inbox import REPLAY_HEADER, advance, bury
 from shared.outbox import Relay
 from shared.pii import Keyring
 from shared.settings import Settings
+from shared.worker.spec import Batch, Delivery, Entry, Handler, Sweep, WorkerSpec
 
 T = TypeVar("T")
 
@@ -48,78 +44,6 @@ log = telemetry.logger()
 
 class TooManyFailures(Exception):
     """Handlers fail faster than the rate that looks like single bad records."""
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """One decoded event and the record that brought it."""
-
-    event: Event[Any]
-    record: Record
-    replayed: bool
-
-
-class Entry(NamedTuple):
-    """A line of the books: how many records of this source came to this end."""
-
-    topic: str
-    partition: int
-    source: str
-    outcome: str
-
-
-@dataclass(slots=True)
-class Batch:
-    """What one transaction works on. The worker books what is accepted and dead, handlers book the rest. `keyring`: of a
-    worker whose specification says `sealed`."""
-
-    tx: Transaction
-    deliveries: list[Delivery]
-    dead: list[tuple[Record, EventRejected]]
-    keyring: Keyring | None = None
-    books: Counter[Entry] = field(default_factory=Counter)
-
-
-Handler = Callable[[Batch, list[Delivery]], Awaitable[None]]
-Handlers = Mapping[type[Payload], Handler]
-AfterHandlers = Callable[[Batch], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True)
-class Sweep:
-    """Work that no event starts. `step` does a bounded piece of it and answers whether more is to be done at once."""
-
-    every_seconds: float
-    step: Callable[[Database, Keyring | None], Awaitable[bool]]
-
-
-def workers_table(metadata: sa.MetaData) -> sa.Table:
-    """One row per worker process: what the API's readiness says about it."""
-    return sa.Table(
-        "workers",
-        metadata,
-        sa.Column("name", sa.Text, primary_key=True),
-        sa.Column("state", sa.Text, nullable=False),
-        sa.Column("lag_records", sa.BigInteger, nullable=False),
-        sa.Column("beat_at", Instant, nullable=False),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerSpec:
-    """What differs between the workers of the services."""
-
-    service: str
-    handlers: Handlers
-    tables: InboxTables
-    workers: sa.Table
-    after: AfterHandlers | None = None
-    sweeps: tuple[Sweep, ...] = ()
-    sealed: bool = False
-
-    @property
-    def topics(self) -> tuple[str, ...]:
-        return tuple(sorted({payload.topic for payload in self.handlers}))
 
 
 class Worker:
@@ -345,30 +269,6 @@ class Worker:
         row = {"name": self._name, "state": self._state, "lag_records": sum(lag.values()), "beat_at": clock.wall()}
         async with self._database.transaction() as tx:
             await insert_rows(tx, self._spec.workers, [row], key=("name",), merge={"state": "replace", "lag_records": "replace", "beat_at": "replace"})
-
-
-async def run_worker(spec: WorkerSpec, *, settings: Settings, database: Database, bus: Bus, name: str) -> None:
-    """The worker process: from start to SIGTERM or SIGINT, everything opened here is closed here."""
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    if settings.metrics_port:
-        prometheus_client.start_http_server(settings.metrics_port, settings.host)
-    tune_collector()
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    await bus.start()
-    try:
-        await Worker(spec, settings=settings, database=database, bus=bus, name=name).run(stop)
-    finally:
-        await bus.close()
-        await database.close()
-
-
-def tune_collector() -> None:
-    """Thousands of models live through each batch: with the default thresholds the collector costs three quarters of the rate."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(200_000, 50, 100)
 
 
 async def _first_error(tasks: Sequence[asyncio.Task[None]]) -> None:
