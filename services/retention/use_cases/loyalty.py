@@ -16,7 +16,7 @@ from services.retention.repository import decisions
 from services.retention.repository import loyalty as repository
 from services.retention.repository.loyalty import Member
 from services.retention.tables import OUTBOX
-from services.retention.use_cases import publishing
+from services.retention.use_cases import people, publishing
 from shared import clock, outbox
 from shared.actors import require_name
 from shared.bus import Message
@@ -24,7 +24,7 @@ from shared.contracts.billing import PaymentReceived, PaymentReversed, PointsRed
 from shared.contracts.customer import Activity, Fact
 from shared.contracts.retention import ClubLevelChanged, RedemptionMade
 from shared.database import Database, Transaction
-from shared.errors import Gone, InvalidRequest, NotEnoughPoints, NotFound
+from shared.errors import InvalidRequest, NotEnoughPoints
 from shared.pii import Keyring
 
 LOOK_SECONDS = 5.0
@@ -113,9 +113,9 @@ async def redeem(tx: Transaction, customer_id: str, *, points: int, item: str, p
     require_name(actor)
     if points < RULES.least_redemption:
         raise InvalidRequest(f"at least {RULES.least_redemption} points are redeemed at once")
-    await _require(tx, customer_id)
+    await people.carries_on(tx, customer_id)
     opened = await _open(tx, {customer_id})
-    await _require(tx, customer_id)
+    await people.carries_on(tx, customer_id)
     available = opened.ledger.available(customer_id)
     if available < points:
         raise NotEnoughPoints(f"{available} points are there, {points} were asked for", available=available)
@@ -131,7 +131,7 @@ async def redeem(tx: Transaction, customer_id: str, *, points: int, item: str, p
 
 async def view(tx: Transaction, customer_id: str) -> Document:
     """Of the person, whichever of their ids is asked for. Raises NotFound, Gone."""
-    await _require(tx, customer_id)
+    await people.carries_on(tx, customer_id)
     group = (await _groups(tx, {customer_id}))[customer_id]
     ledger = await _ledger(tx, {customer_id: group}, today=_today())
     standing, members = ledger.standing(customer_id), await repository.members(tx, group)
@@ -306,14 +306,6 @@ def _level_message(before: Member, after: Member, ledger: Ledger, now: datetime)
 
 def _message(payload: RedemptionMade | ClubLevelChanged, customer_id: str, *, source: str, event_id: str, at: datetime) -> Message:
     return publishing.event_message(payload, customer_id, source=source, event_id=event_id, at=at)
-
-
-async def _require(tx: Transaction, customer_id: str) -> None:
-    found = await decisions.find_contactable(tx, customer_id)
-    if found is None:
-        raise NotFound(f"no customer {customer_id}")
-    if found.erased:
-        raise Gone(f"{customer_id} was erased")
 
 
 def _lot(told: Told) -> Lot:

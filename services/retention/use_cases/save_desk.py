@@ -21,12 +21,12 @@ from services.retention.repository import budget, worths
 from services.retention.repository import decisions as repository
 from services.retention.settings import load
 from services.retention.tables import OUTBOX
-from services.retention.use_cases import publishing
+from services.retention.use_cases import people, publishing
 from services.retention.worth import Worth
 from shared import clock, outbox
 from shared.contracts.retention import DecisionMade, Gate, TaskOpened
 from shared.database import Transaction
-from shared.errors import Conflict, Gone, IdempotencyKeyReused, NotFound
+from shared.errors import Conflict, IdempotencyKeyReused
 
 Document = dict[str, Any]
 
@@ -69,12 +69,7 @@ async def open_call(tx: Transaction, customer_id: str, *, agent: str, call_id: s
 
 
 async def _caller(tx: Transaction, customer_id: str) -> Contactable:
-    found = await repository.find_contactable(tx, customer_id)
-    if found is None:
-        raise NotFound(f"no customer {customer_id}")
-    if found.erased:
-        raise Gone(f"{customer_id} was erased")
-    survivor_id = next(iter(await repository.survivors(tx, [customer_id])), customer_id)
+    survivor_id = await people.carries_on(tx, customer_id)
     held = (await repository.lock_contactables(tx, [survivor_id]))[survivor_id]
     if not held.live_subscriptions:
         raise Conflict(f"{survivor_id} has no live subscription: there is nothing to keep")

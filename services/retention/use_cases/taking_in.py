@@ -74,10 +74,11 @@ async def take_in(tx: Transaction, deliveries: Sequence[Delivery], *, default_zo
     held = await repository.lock_contactables(tx, survivors | concerned | {_customer_id(one.event) for one in deliveries})
     heard = await _hear(tx, held, activities)
     customers = held | heard.customers
+    erased = {one for one in heard.reset if customers[one].erased}
     await cancel_after(tx, customers, heard.reset)
-    await loyalty.take_in(tx, heard.told, concerned=concerned, erased={one for one in heard.reset if customers[one].erased})
+    await loyalty.take_in(tx, heard.told, concerned=concerned, erased=erased)
     alerts = [Alert(_customer_id(one.event), one.event.data) for one in deliveries if isinstance(one.event.data, AlertRaised)]
-    await _keep(tx, alerts, erased={one for one in heard.reset if customers[one].erased})
+    await _keep(tx, alerts, erased=erased)
     await _let_wait(tx, [alert for alert in alerts if not customers[alert.customer_id].known])
     released = await _release(tx, {one for one in heard.customers if customers[one].known and not held[one].known})
     ripe = [*released, *(alert for alert in alerts if customers[alert.customer_id].known)]
@@ -106,31 +107,19 @@ async def _hear(tx: Transaction, held: Mapping[str, Contactable], deliveries: Se
 
 async def _keep(tx: Transaction, alerts: Sequence[Alert], *, erased: set[str]) -> None:
     """For drafts to be tried on."""
-    rows = {
-        alert.raised.alert_id: {
-            "alert_id": alert.raised.alert_id,
-            "customer_id": alert.customer_id,
-            "alert": alert.raised.model_dump_json(),
-            "raised_at": alert.raised.raised_at,
-        }
-        for alert in alerts
-    }
+    rows = {alert.raised.alert_id: _row(alert) | {"raised_at": alert.raised.raised_at} for alert in alerts}
     await campaigns.keep_alerts(tx, list(rows.values()), since=clock.now() - ALERTS_KEPT)
     await campaigns.forget_alerts(tx, erased)
 
 
 async def _let_wait(tx: Transaction, alerts: Sequence[Alert]) -> None:
     now = clock.wall()
-    rows = {
-        alert.raised.alert_id: {
-            "alert_id": alert.raised.alert_id,
-            "customer_id": alert.customer_id,
-            "alert": alert.raised.model_dump_json(),
-            "waits_since": now,
-        }
-        for alert in alerts
-    }
+    rows = {alert.raised.alert_id: _row(alert) | {"waits_since": now} for alert in alerts}
     await repository.wait(tx, list(rows.values()))
+
+
+def _row(alert: Alert) -> dict[str, str]:
+    return {"alert_id": alert.raised.alert_id, "customer_id": alert.customer_id, "alert": alert.raised.model_dump_json()}
 
 
 async def _release(tx: Transaction, customer_ids: set[str]) -> list[Alert]:

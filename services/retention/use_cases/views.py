@@ -10,11 +10,11 @@ from services.retention.repository import budget, campaigns
 from services.retention.repository import decisions as repository
 from services.retention.settings import load
 from services.retention.tables import OUTBOX
-from services.retention.use_cases import publishing
+from services.retention.use_cases import people, publishing
 from shared import clock, outbox
 from shared.contracts.retention import OutcomeRecorded
 from shared.database import Transaction
-from shared.errors import Conflict, Gone, InvalidRequest, NotFound
+from shared.errors import Conflict, InvalidRequest, NotFound
 
 LISTED_DECISIONS = 100
 CONTACT_COST_MINOR = load().contact_cost_minor
@@ -91,12 +91,7 @@ async def campaign(tx: Transaction, campaign_id: str) -> Document:
 
 async def decisions(tx: Transaction, customer_id: str) -> Document:
     """Why this customer was contacted, or was not, under whichever of their ids. Raises NotFound, Gone."""
-    found = await repository.find_contactable(tx, customer_id)
-    if found is None:
-        raise NotFound(f"no customer {customer_id}")
-    if found.erased:
-        raise Gone(f"{customer_id} was erased")
-    survivor_id = next(iter(await repository.survivors(tx, [customer_id])), customer_id)
+    survivor_id = await people.carries_on(tx, customer_id)
     ids = [survivor_id, *(await repository.members(tx, [survivor_id])).get(survivor_id, ())]
     return {
         "customer_id": survivor_id,
