@@ -180,7 +180,9 @@ async def test_a_complaint_is_counted_by_kind_and_severity(customer: ServiceUnde
     """C3 E4."""
     complaint = cloud_event(care.ComplaintOpened, "account:A-1", kind="network", severity="major")
     await customer.send(registered(accounts=("A-1",)), complaint, cloud_event(billing.AccountSuspended, "account:A-1"))
-    assert await month_of(customer, "2026-10") == {"complaints_network": 1, "complaints_major": 1, "suspensions": 1}
+    month = await month_of(customer, "2026-10")
+    month.pop("complaints_overdue", None)  # it is due by now, and the worker may have found that already
+    assert month == {"complaints_network": 1, "complaints_major": 1, "suspensions": 1}
 
 
 async def test_the_longest_customer_id_is_one_that_every_reader_takes(customer: ServiceUnderTest) -> None:
