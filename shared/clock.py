@@ -6,6 +6,7 @@ import os
 import time
 from datetime import UTC, datetime
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 
 class Scale(NamedTuple):
@@ -57,6 +58,14 @@ def monotonic() -> float:
 def nap(seconds: float) -> None:
     """Real seconds, for code without an event loop."""
     time.sleep(seconds)
+
+
+def zone_of(name: str) -> ZoneInfo | None:
+    """None for what names no time zone: a folder of zones, a path, a name too long for a file."""
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return None
 
 
 def month_of(moment: datetime) -> str:

@@ -9,6 +9,8 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared.clock import zone_of
+
 S = TypeVar("S", bound=BaseSettings)
 
 Service = Literal["customer", "segmentation", "retention", "gateway"]
@@ -70,6 +72,21 @@ class Settings(BaseSettings):
         if self.database == "sqlite":
             return f"sqlite+aiosqlite:///{self.data_dir / service}.db"
         return self.database.replace("{service}", service).replace("postgresql://", "postgresql+asyncpg://", 1)
+
+
+class OperatorZone(BaseSettings):
+    """What several services need to agree on: said once, by the name it had when retention alone read it."""
+
+    model_config = SettingsConfigDict(env_prefix="HOLDFAST_RETENTION_", extra="ignore", frozen=True)
+
+    timezone: str = Field(default="UTC", description="Calling hours and birthdays are kept in it for customers without a zone of their own")
+
+    @field_validator("timezone")
+    @classmethod
+    def _timezone_is_known(cls, value: str) -> str:
+        if zone_of(value) is None:
+            raise ValueError(f"{value!r} is no time zone this machine knows: use an IANA name, for instance Asia/Shanghai")
+        return value
 
 
 def load() -> Settings:

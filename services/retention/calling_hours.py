@@ -17,14 +17,6 @@ class CallingHours(NamedTuple):
         return self.opens <= local.time() < self.closes
 
 
-def zone_of(name: str) -> ZoneInfo | None:
-    """None for what names no time zone: a folder of zones, a path, a name too long for a file."""
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        return None
-
-
 def next_allowed(now: datetime, hours: CallingHours, zone: ZoneInfo) -> datetime:
     """`now` when that is inside the hours there, else the next moment they open. UTC.
 

@@ -8,19 +8,17 @@ from typing import Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
-from services.retention.calling_hours import zone_of
-from shared.settings import read
+from shared.settings import OperatorZone, read
 
 
-class RetentionSettings(BaseSettings):
+class RetentionSettings(OperatorZone):
     model_config = SettingsConfigDict(env_prefix="HOLDFAST_RETENTION_", extra="ignore", frozen=True)
 
     contact_cost_minor: int = Field(default=1_500, ge=0, le=1_000_000, description="What a contact by an agent costs us, in minor units")
     message_cost_minor: int = Field(default=5, ge=0, le=1_000_000, description="What a message costs us, in minor units")
     language: str = Field(default="en", pattern="^[a-z]{2}$", description="Of messages to customers without a language of their own")
-    timezone: str = Field(default="UTC", description="Calling hours are kept in it for customers without a zone of their own")
 
     sms_by: Literal["sink", "webhook"] = Field(default="sink", description="How text messages leave: `sink` only writes them to files")
     email_by: Literal["sink", "webhook", "smtp"] = Field(default="sink", description="How e-mails leave: `sink` only writes them to files")
@@ -35,13 +33,6 @@ class RetentionSettings(BaseSettings):
     smtp_user: str | None = Field(default=None, description="None: no login")
     smtp_password: SecretStr | None = Field(default=None, description="Of that user")
     smtp_sender: str = Field(default="care@localhost", pattern=r"^[^@\s]+@[^@\s]+$", description="From whom e-mails are")
-
-    @field_validator("timezone")
-    @classmethod
-    def _timezone_is_known(cls, value: str) -> str:
-        if zone_of(value) is None:
-            raise ValueError(f"{value!r} is no time zone this machine knows: use an IANA name, for instance Asia/Shanghai")
-        return value
 
     @field_validator("webhook_url")
     @classmethod

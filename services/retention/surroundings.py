@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from services.retention.arbitration import Record, cost_of, weigh
-from services.retention.calling_hours import zone_of
 from services.retention.campaign import Campaign, Offer, eligible_offers
 from services.retention.contact_policy import Situation
 from services.retention.contactable import Contactable
 from services.retention.decision import Decision
 from services.retention.hold_out import Arm
 from services.retention.worth import Worth
+from shared.clock import zone_of
 from shared.contracts.segmentation import AlertRaised
 
 

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from services.retention.calling_hours import zone_of
 from services.retention.tables import ASSIGNMENTS, CAMPAIGNS, COMPLAINTS, CONTACTABLES, DECISIONS, TASKS, WAITING
 from services.retention.use_cases.taking_in import take_in
 from shared import clock
 from shared.bus import Message
+from shared.clock import zone_of
 from shared.contracts import topics
 from shared.contracts.customer import Activity
 from shared.contracts.decoding import decode

@@ -10,13 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.retention.calling_hours import CallingHours, next_allowed, zone_of
+from services.retention.calling_hours import CallingHours, next_allowed
 from services.retention.campaign import eligible_offers
 from services.retention.contact_policy import GATES, LONGEST_WAIT, check
 from services.retention.contactable import Contactable, hear
 from services.retention.decision import decide, decision_id
 from services.retention.hold_out import GLOBAL_SHARE, arm_of, bucket, global_bucket
 from services.retention.settings import load
+from shared.clock import zone_of
 from shared.contracts.customer import Activity
 from shared.contracts.decoding import decode
 from tests.builders import NOON

@@ -13,7 +13,6 @@ from datetime import datetime
 from typing import Any
 
 from services.retention.arbitration import Weighed, cost_of, weigh
-from services.retention.calling_hours import zone_of
 from services.retention.campaign import Offer, eligible_offers
 from services.retention.contactable import Contactable
 from services.retention.decision import Verdict, decision_id
@@ -24,6 +23,7 @@ from services.retention.tables import OUTBOX
 from services.retention.use_cases import people, publishing
 from services.retention.worth import Worth
 from shared import clock, outbox
+from shared.clock import zone_of
 from shared.contracts.retention import DecisionMade, Gate, TaskOpened
 from shared.database import Transaction
 from shared.errors import Conflict, IdempotencyKeyReused
