@@ -17,7 +17,7 @@ from tests.gateway.test_forwarding import Neighbour, between
 from tests.harness import ServiceUnderTest
 
 WHO = {
-    "customer_id": CUSTOMER, "name": "L*", "document": "id_card:33****11", "birth_date": "1980-**-**", "contact_points": None,
+    "customer_id": CUSTOMER, "name": "L*", "document": "id_card:33****11", "birth_date": "****-**-**", "contact_points": None,
     "subscriptions": [{"subscription_id": "S-1", "msisdn": "86138****8000", "imsi": None, "imei": None}],
 }  # fmt: skip
 PATH = f"/v1/customers/{CUSTOMER}"
