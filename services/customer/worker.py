@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from services.customer.handlers import HANDLERS
 from services.customer.tables import INBOX, WORKERS
-from services.customer.use_cases import casework, matching, outages, recording, reentry, upkeep, watch
+from services.customer.use_cases import birthdays, casework, matching, outages, recording, reentry, upkeep, watch
 from shared.worker import Batch, Sweep, WorkerSpec
 
 SWEEPS = (
     Sweep(every_seconds=watch.LOOK_SECONDS, step=watch.step),
     Sweep(every_seconds=casework.LOOK_SECONDS, step=casework.raise_overdue),
+    Sweep(every_seconds=birthdays.LOOK_SECONDS, step=birthdays.tell),
+    Sweep(every_seconds=birthdays.LOOK_SECONDS, step=birthdays.backfill),
     Sweep(every_seconds=matching.LOOK_SECONDS, step=matching.compare_queued),
     Sweep(every_seconds=reentry.PURGE_SECONDS, step=reentry.purge),
     Sweep(every_seconds=outages.LOOK_SECONDS, step=outages.tell),

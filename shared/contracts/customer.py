@@ -151,6 +151,17 @@ class NetworkFaultMet(Payload):
     started_at: AwareDatetime
 
 
+class BirthdayReached(Payload):
+    """It is the customer's birthday, on their own clock; of which year they are is not told. Carried as a fact inside `customer.activity.v1`."""
+
+    type: ClassVar = "customer.birthday_reached.v1"
+    topic: ClassVar = topics.ACTIVITY
+    about: ClassVar = ("customer",)
+    example: ClassVar[dict[str, Any]] = {"on": "2026-11-28"}
+
+    on: date = Field(description="The day it is celebrated; who was born on February 29 has it on the 28th in years without one")
+
+
 class FeedStateChanged(Payload):
     """What a source reports went silent, changed its shape or its volume, or is as usual again."""
 
@@ -166,4 +177,4 @@ class FeedStateChanged(Payload):
     last_event_at: AwareDatetime | None = None
 
 
-PAYLOADS: tuple[type[Payload], ...] = (Activity, CaseOverdue, CustomerReturned, NetworkFaultMet, FeedStateChanged)
+PAYLOADS: tuple[type[Payload], ...] = (Activity, CaseOverdue, CustomerReturned, NetworkFaultMet, BirthdayReached, FeedStateChanged)

@@ -15,7 +15,7 @@ import pytest
 
 from shared import clock
 from shared.contracts import topics
-from shared.contracts.customer import CaseOverdue, CustomerReturned, FeedStateChanged, NetworkFaultMet
+from shared.contracts.customer import BirthdayReached, CaseOverdue, CustomerReturned, FeedStateChanged, NetworkFaultMet
 from shared.contracts.registry import INPUTS, PAYLOADS
 from shared.contracts.retention import ClubLevelChanged, MessageDelivered, MessageFailed, MessageSent, RedemptionMade
 from shared.settings import Settings
@@ -25,9 +25,9 @@ from tests.harness import DEADLINE_SECONDS, ServiceUnderTest, until
 
 # Some are held out of every campaign, by their ids: not all of these.
 CUSTOMERS = 5
-# The first three are told inside `activity`, as facts; the next needs a source that was usual for hours: tests/customer/test_watch.py; of messages
+# The first four are told inside `activity`, as facts; the next needs a source that was usual for hours: tests/customer/test_watch.py; of messages
 # and redemptions see tests/retention/test_messages.py and test_loyalty.py.
-NOT_HERE = {CaseOverdue.type, CustomerReturned.type, NetworkFaultMet.type, FeedStateChanged.type}
+NOT_HERE = {CaseOverdue.type, CustomerReturned.type, NetworkFaultMet.type, BirthdayReached.type, FeedStateChanged.type}
 NOT_HERE |= {MessageSent.type, MessageDelivered.type, MessageFailed.type, RedemptionMade.type, ClubLevelChanged.type}
 OURS = [topic.name for topic in topics.TOPICS if topic.name not in topics.INPUTS]
 

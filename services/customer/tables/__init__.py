@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from services.customer.tables.audit import AUDIT_ANCHORS, AUDIT_LOG
+from services.customer.tables.birthdays import BIRTHDAY_BACKFILL, BIRTHDAYS
 from services.customer.tables.cases import CASES
 from services.customer.tables.importing import IMPORT_RUNS
 from services.customer.tables.matching import BLOCK_LIST, MATCH_KEYS, MATCH_QUEUE, REVIEW_EVIDENCE, REVIEWS
@@ -27,6 +28,8 @@ IDEMPOTENCY_KEYS = idempotency_table(METADATA)
 __all__ = [
     "AUDIT_ANCHORS",
     "AUDIT_LOG",
+    "BIRTHDAYS",
+    "BIRTHDAY_BACKFILL",
     "BLOCK_LIST",
     "CASES",
     "CIRCLES",

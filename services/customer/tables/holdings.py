@@ -41,6 +41,7 @@ HOLDINGS = (
     Holding(tables.CIRCLES, ("customer_id",), "whom the customer calls, as keyed indexes", "deleted"),
     Holding(tables.VISITS, ("customer_id",), "which cells the customer was served by lately", "deleted"),
     Holding(tables.REENTRIES, ("customer_id", "former_customer_id"), "that the customer is a former one", "kept"),
+    Holding(tables.BIRTHDAYS, ("customer_id",), "month and day of birth, as a keyed index", "deleted"),
     Holding(tables.QUALITIES, ("customer_id",), "how complete and valid what is known of the customer is", "deleted"),
     Holding(
         tables.DATA_KEYS, ("customer_id",), "the keys that personal texts are sealed under; the keys themselves are not exported", "stripped", ("wrapped",)
@@ -67,6 +68,7 @@ OF_NO_CUSTOMER = (
     tables.INTAKE,
     tables.OUTBOX,
     tables.WORKERS,
+    tables.BIRTHDAY_BACKFILL,
     tables.BLOCK_LIST,
     tables.EXPIRIES,
     tables.UNTOLD_OUTAGES,

@@ -15,7 +15,7 @@ from services.customer.matching import MOST_HOLDERS, Document, Pair, is_certain,
 from services.customer.repository import matching as repository
 from services.customer.repository.matching import Person
 from services.customer.tables import MATCH_KEYS
-from services.customer.use_cases import audit, merging, quality, reentry
+from services.customer.use_cases import audit, birthdays, merging, quality, reentry
 from services.customer.use_cases.reading import live
 from services.customer.use_cases.recording import report
 from shared import clock
@@ -128,6 +128,8 @@ async def _compare(tx: Transaction, keyring: Keyring, customer_ids: Collection[s
     returned = await reentry.find(tx, changed, work.shared, work.blocked)
     if returned:
         await report(tx, keyring, returned)
+    # Last: who tells birthdays has the customers locked before these rows.
+    await birthdays.note(tx, keyring, changed)
     return certain
 
 
