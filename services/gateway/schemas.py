@@ -241,6 +241,12 @@ class NewOffer(BaseModel):
     valid_from: AwareDatetime
     valid_to: AwareDatetime | None = None
     script: Text
+    stock: int | None = Field(default=None, ge=0, description="Pieces there are; null: without end")
+    channels: list[Literal["call", "sms", "email", "push"]] = Field(default=[], description="By which it may be made; none: any")
+
+
+class Restock(BaseModel):
+    pieces: int = Field(description="To add; below zero: to take out, of those that nobody has")
 
 
 class NewTemplate(BaseModel):

@@ -38,10 +38,18 @@ class Offer:
     valid_from: datetime
     valid_to: datetime | None
     script: str
+    stock: int | None = None
+    """Pieces ever supplied; None: without end."""
+    channels: Sequence[str] = ()
+    """By which it may be made; none: any."""
 
     def is_for(self, payment_types: Collection[str], at: datetime) -> bool:
         valid = self.valid_from <= at and (self.valid_to is None or at < self.valid_to)
         return valid and not set(self.payment_types).isdisjoint(payment_types)
+
+    def may_be_made(self, channel: Channel, left: Mapping[str, int]) -> bool:
+        """`left`: the pieces that nobody has, of offers with a stock; what is not known of one is none."""
+        return (not self.channels or channel in self.channels) and (self.stock is None or left.get(self.offer_id, 0) > 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +72,6 @@ class Campaign:
     """Of a calendar month; None: none is set."""
 
 
-def eligible_offers(preferred: Sequence[str], catalogue: Mapping[str, Offer], *, payment_types: Collection[str], at: datetime) -> list[Offer]:
-    """Those on the list that this customer may have now, the preferred one first."""
-    listed = (catalogue[offer_id] for offer_id in preferred if offer_id in catalogue)
-    return [offer for offer in listed if offer.is_for(payment_types, at)]
+def eligible_offers(listed: Sequence[Offer], *, payment_types: Collection[str], at: datetime, channel: Channel, left: Mapping[str, int]) -> list[Offer]:
+    """Those on the list that this customer may have now, by this channel, the preferred one first."""
+    return [offer for offer in listed if offer.is_for(payment_types, at) and offer.may_be_made(channel, left)]

@@ -5,12 +5,12 @@ What a contact needs (a profile, a live subscription, consent, a time zone, an o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from services.retention.arbitration import Weighed
+from services.retention.arbitration import Record, Weighed
 from services.retention.campaign import Campaign, Offer
 from services.retention.contactable import Contactable
 from services.retention.hold_out import GLOBAL_SHARE, Arm, arm_of, bucket, global_bucket
@@ -51,6 +51,13 @@ class Situation:
     """Of the contact and the offer, as expected."""
     budget_used_minor: int = 0
     """Of the campaign in this month: reserved and spent."""
+    listed: Sequence[Offer] = ()
+    """What the campaign may offer here, the preferred one first: `offer` was chosen of them (offering.py)."""
+    records: Mapping[str, Record] = field(default_factory=dict)
+    """What came of them so far."""
+    left: Mapping[str, int] = field(default_factory=dict)
+    """Pieces that nobody has, of those with a stock."""
+    contact_cost_minor: int = 0
 
     @property
     def bucket(self) -> float:
@@ -109,8 +116,13 @@ def open_complaint(s: Situation) -> Check:
 
 
 def offer(s: Situation) -> Check:
+    if s.offer is not None:
+        pieces = "" if s.offer.stock is None else f", {s.left.get(s.offer.offer_id, 0)} left of {s.offer.stock}"
+        return s.offer.may_be_made(s.campaign.channel, s.left), f"{s.offer.offer_id} by {s.campaign.channel}{pieces}"
     payment_types = ", ".join(s.customer.payment_types) or "none"
-    return s.offer is not None, s.offer.offer_id if s.offer else f"none valid now for payment type {payment_types}"
+    gone = [one.offer_id for one in s.listed if one.stock is not None and s.left.get(one.offer_id, 0) <= 0]
+    sold_out = f"; sold out: {', '.join(gone)}" if gone else ""
+    return False, f"none valid now by {s.campaign.channel} for payment type {payment_types}{sold_out}"
 
 
 def not_to_be_disturbed(s: Situation) -> Check:

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from services.retention.arbitration import Record, cost_of, weigh
-from services.retention.campaign import Campaign, Offer, eligible_offers
+from services.retention.arbitration import Record
+from services.retention.campaign import Campaign, Offer
 from services.retention.contact_policy import Situation
 from services.retention.contactable import Contactable
 from services.retention.decision import Decision
 from services.retention.hold_out import Arm
+from services.retention.offering import with_offer
 from services.retention.worth import Worth
 from shared.clock import zone_of
 from shared.contracts.segmentation import AlertRaised
@@ -44,16 +45,13 @@ class Surroundings:
     """By channel, in minor units."""
     budget_used: Counter[str]
     """By campaign, reserved and spent in this month, in minor units."""
+    left: Counter[str]
+    """Pieces that nobody has, of offers with a stock."""
 
     def situation(self, alert: Alert, campaign: Campaign, customer: Contactable) -> Situation:
         since = self.now - timedelta(days=campaign.cap_days)
-        preferred = campaign.offers[alert.raised.kind]
-        offers = eligible_offers(preferred, self.catalogue, payment_types=customer.payment_types, at=self.now)
-        worth = self.worths.get(alert.customer_id)
-        contact_cost = self.contact_costs[campaign.channel]
-        weighed = weigh(offers, worth, self.records, contact_cost_minor=contact_cost)
-        offer = self.catalogue[weighed[0].offer_id] if weighed else next(iter(offers), None)
-        return Situation(
+        listed = [self.catalogue[offer_id] for offer_id in campaign.offers[alert.raised.kind] if offer_id in self.catalogue]
+        situation = Situation(
             now=self.now,
             customer=customer,
             campaign=campaign,
@@ -62,14 +60,17 @@ class Surroundings:
             assigned=self._assigned(campaign.campaign_id, alert.customer_id),
             contacts=sum(at > since for one in self._ids(alert.customer_id) for at in self.contacts.get(one, ())),
             open_tasks=self.open_tasks[campaign.campaign_id],
-            offer=offer,
+            offer=None,
             zone=zone_of(customer.timezone or self.default_zone),
             members=self.members.get(alert.customer_id, ()),
-            weighed=weighed,
-            worth=worth,
-            cost_minor=cost_of(offer, self.records, contact_cost_minor=contact_cost) if offer else 0,
+            worth=self.worths.get(alert.customer_id),
             budget_used_minor=self.budget_used[campaign.campaign_id],
+            listed=listed,
+            records={one.offer_id: self.records[one.offer_id] for one in listed if one.offer_id in self.records},
+            left={one.offer_id: self.left[one.offer_id] for one in listed if one.stock is not None},
+            contact_cost_minor=self.contact_costs[campaign.channel],
         )
+        return with_offer(situation)
 
     def _assigned(self, campaign_id: str, customer_id: str) -> Arm | None:
         """Who was ever held out, under whichever id, stays held out: being contacted under the other would spoil the comparison."""
@@ -86,3 +87,4 @@ class Surroundings:
             self.contacts.setdefault(customer_id, []).append(self.now)
             self.open_tasks[campaign.campaign_id] += campaign.channel == "call"
             self.budget_used[campaign.campaign_id] += cost_minor
+            self.left[decision.contact.offer.offer_id] -= decision.contact.offer.stock is not None

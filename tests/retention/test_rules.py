@@ -185,14 +185,18 @@ def test_only_who_passes_every_gate_is_contacted(chosen: dict[str, dict[str, Any
 
 
 def test_offers_that_are_valid_and_fit_come_into_question() -> None:
-    """R1: by payment type and validity."""
+    """R1: by payment type, validity, channel and stock; of how many are left unknown is none."""
     ended = offer(offer_id="ended", valid_to=NOON)
     prepaid = offer(offer_id="prepaid", payment_types=["prepaid"])
     later = offer(offer_id="later", valid_from=NOON + timedelta(seconds=1))
     fits = offer(offer_id="fits", valid_to=NOON + timedelta(seconds=1))
-    catalogue = {one.offer_id: one for one in (ended, prepaid, later, fits)}
-    assert eligible_offers(["withdrawn", *catalogue], catalogue, payment_types=["postpaid"], at=NOON) == [fits]
-    assert eligible_offers(["ended", "prepaid", "later"], catalogue, payment_types=["postpaid"], at=NOON) == []
+    by_mail, gone = offer(offer_id="by-mail", channels=["email"]), offer(offer_id="gone", stock=3)
+    listed = [ended, prepaid, later, by_mail, gone, fits]
+    asked: dict[str, Any] = {"payment_types": ["postpaid"], "at": NOON, "left": {"gone": 0}}
+    assert eligible_offers(listed, channel="call", **asked) == [fits]
+    assert eligible_offers(listed, channel="email", **asked) == [by_mail, fits]
+    assert eligible_offers(listed, channel="call", **asked | {"left": {"gone": 1}}) == [gone, fits]
+    assert eligible_offers([gone], channel="call", **asked | {"left": {}}) == []
 
 
 def heard(*changes: tuple[int, dict[str, Any] | None]) -> Contactable:

@@ -9,9 +9,9 @@ from fastapi import APIRouter, Query
 from services.retention.campaign import Step
 from services.retention.routes.retention import TextId
 from services.retention.schemas import campaigns as bodies
-from services.retention.schemas.retention import CampaignDetail, OfferView
+from services.retention.schemas.retention import CampaignDetail, OfferView, RestockedOffer
 from services.retention.tables import IDEMPOTENCY_KEYS
-from services.retention.use_cases import campaigns
+from services.retention.use_cases import campaigns, stock
 from shared.database import Transaction
 from shared.web import Actor, IdempotencyKey, InTransaction, Reading, once
 
@@ -83,6 +83,15 @@ async def create_offer(tx: InTransaction, key: IdempotencyKey, actor: Actor, bod
 @ROUTER.post("/offers/{offer_id}/end", operation_id="end_offer", summary="Make it to nobody from now on")
 async def end_offer(tx: InTransaction, actor: Actor, offer_id: TextId) -> OfferView:
     return OfferView.model_validate(await campaigns.end_offer(tx, offer_id, actor=actor))
+
+
+@ROUTER.post("/offers/{offer_id}/restock", operation_id="restock_offer", summary="Add pieces, or take some out that nobody has")
+async def restock_offer(tx: InTransaction, key: IdempotencyKey, actor: Actor, offer_id: TextId, body: bodies.Restock) -> RestockedOffer:
+    async def act() -> Any:
+        return RestockedOffer.model_validate(await stock.restock(tx, offer_id, body.pieces, actor=actor)).model_dump(mode="json")
+
+    request = {"of": "restock", "offer_id": offer_id, "actor": actor, "pieces": body.pieces}
+    return RestockedOffer.model_validate(await once(tx, IDEMPOTENCY_KEYS, key=key, request=request, act=act))
 
 
 async def _step(tx: Transaction, campaign_id: str, step: Step, actor: str, body: bodies.Because | None) -> CampaignDetail:

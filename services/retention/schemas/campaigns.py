@@ -91,12 +91,20 @@ class NewOffer(BaseModel):
     valid_from: AwareDatetime
     valid_to: AwareDatetime | None = None
     script: Text
+    stock: int | None = Field(default=None, ge=0, le=10**9, description="Pieces there are; null: without end")
+    channels: list[Channel] = Field(default=[], max_length=4, description="By which it may be made; none: any")
 
     @model_validator(mode="after")
     def _ends_after_it_begins(self) -> Self:
         if self.valid_to is not None and self.valid_to <= self.valid_from:
             raise ValueError("valid_to has to be after valid_from")
         return self
+
+
+class Restock(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    pieces: int = Field(ge=-(10**9), le=10**9, description="To add; below zero: to take out, of those that nobody has")
 
 
 class StepView(BaseModel):

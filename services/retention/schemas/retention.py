@@ -132,6 +132,19 @@ class OfferView(View):
     valid_from: datetime
     valid_to: datetime | None
     script: str
+    stock: int | None = Field(description="Pieces ever supplied; null: without end")
+    left: int | None = Field(description="Of them, those that are neither reserved nor spent")
+    channels: list[str] = Field(description="By which it may be made; none: any")
+
+
+class RestockView(View):
+    pieces: int
+    actor: str
+    restocked_at: datetime
+
+
+class RestockedOffer(OfferView):
+    restocks: list[RestockView] = Field(description="Who supplied it, first to last")
 
 
 class Offers(BaseModel):

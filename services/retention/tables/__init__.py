@@ -19,6 +19,7 @@ from services.retention.tables.decisions import (
 from services.retention.tables.loyalty import LOYALTY_ENTRIES, LOYALTY_LOTS, LOYALTY_MEMBERS, LOYALTY_REDEMPTIONS, LOYALTY_REVERSALS
 from services.retention.tables.messages import MESSAGE_ATTEMPTS, MESSAGE_TEMPLATES, MESSAGES
 from services.retention.tables.metadata import METADATA
+from services.retention.tables.stock import OFFER_PIECES, OFFER_RESTOCKS
 from services.retention.tables.worths import WORTHS
 from shared.inbox import inbox_tables
 from shared.outbox import outbox_table
@@ -51,6 +52,8 @@ __all__ = [
     "MESSAGE_TEMPLATES",
     "METADATA",
     "OFFERS",
+    "OFFER_PIECES",
+    "OFFER_RESTOCKS",
     "OUTBOX",
     "OUTCOMES",
     "TASKS",

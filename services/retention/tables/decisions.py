@@ -59,6 +59,8 @@ OFFERS = sa.Table(
     sa.Column("valid_from", Instant, nullable=False),
     sa.Column("valid_to", Instant),
     sa.Column("script", sa.Text, nullable=False),
+    sa.Column("stock", sa.BigInteger, comment="pieces ever supplied; null: without end"),
+    sa.Column("channels", Json, nullable=False, server_default="[]", comment="it may be made by; empty: any"),
 )
 
 # Locked while alerts are decided: so a pause holds from its answer on, and two workers can not both fill the last place.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,8 +12,9 @@ from services.retention.contactable import Contactable
 from services.retention.decision import decide
 from services.retention.repository import campaigns as repository
 from services.retention.repository import decisions, messages
+from services.retention.repository import stock as pieces
 from services.retention.surroundings import Alert
-from services.retention.use_cases import views
+from services.retention.use_cases import stock, views
 from services.retention.use_cases.deciding import look_around
 from shared import clock, telemetry
 from shared.actors import require_name, require_second
@@ -87,7 +88,7 @@ async def try_out(tx: Transaction, campaign_id: str, *, days: int) -> Document:
 async def _tried(tx: Transaction, campaign: Campaign, alerts: list[Alert], since: datetime) -> Document:
     ids = {alert.customer_id for alert in alerts}
     customers = await repository.contactables(tx, ids)
-    around = await look_around(tx, ids, [campaign], default_zone="UTC")
+    around = await look_around(tx, ids, [campaign], default_zone="UTC", only_to_try=True)
     around.open_tasks[campaign.campaign_id] = around.budget_used[campaign.campaign_id] = 0
     lost, verdicts = Counter[str](), Counter[str]()
     contacted: set[str] = set()
@@ -120,8 +121,10 @@ async def create_offer(tx: Transaction, content: Document, *, actor: str) -> Doc
     require_name(actor)
     if not await repository.insert_offer(tx, content):
         raise Conflict(f"there is an offer {content['offer_id']} already: what was made of it keeps its meaning")
+    if content["stock"] is not None:
+        await pieces.note_restock(tx, content["offer_id"], content["stock"], actor=actor, at=clock.now())
     log.info("offer_created")
-    return content
+    return await _offer(tx, content["offer_id"])
 
 
 async def end_offer(tx: Transaction, offer_id: str, *, actor: str) -> Document:
@@ -129,7 +132,12 @@ async def end_offer(tx: Transaction, offer_id: str, *, actor: str) -> Document:
     require_name(actor)
     if not await repository.end_offer(tx, offer_id, clock.now()):
         raise NotFound(f"no offer {offer_id}")
-    return asdict((await decisions.catalogue(tx))[offer_id])
+    return await _offer(tx, offer_id)
+
+
+async def _offer(tx: Transaction, offer_id: str) -> Document:
+    (found,) = await stock.shown(tx, [(await decisions.catalogue(tx))[offer_id]])
+    return found
 
 
 async def _step(tx: Transaction, campaign_id: str, state: str, step: Step, actor: str, reason: str) -> Document:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from services.retention.contactable import Contactable
 from services.retention.open_tasks import Reason, to_cancel
-from services.retention.repository import budget
+from services.retention.repository import budget, stock
 from services.retention.repository import decisions as repository
 from services.retention.tables import OUTBOX
 from services.retention.use_cases import messages, publishing
@@ -50,6 +50,7 @@ async def _cancel(tx: Transaction, reasons: Mapping[str, Reason]) -> None:
     messages = []
     cancelled_tasks = await repository.cancel_tasks(tx, reasons)
     await budget.release(tx, [row.task_id for row in cancelled_tasks], at=now)
+    await stock.give_back(tx, [row.task_id for row in cancelled_tasks], at=now)
     for row in cancelled_tasks:
         cancelled = TaskCancelled(
             task_id=row.task_id,

@@ -12,7 +12,7 @@ from services.retention.campaign import Campaign
 from services.retention.contact_policy import Situation
 from services.retention.contactable import Contactable
 from services.retention.decision import Contact, Decision, decide, decision_id, priority_of
-from services.retention.repository import budget, worths
+from services.retention.repository import budget, stock, worths
 from services.retention.repository import decisions as repository
 from services.retention.settings import load
 from services.retention.surroundings import Alert, Surroundings
@@ -63,10 +63,12 @@ async def decide_about(tx: Transaction, alerts: Sequence[Alert], customers: Mapp
     written = [one for one in made if one.decision.contact and one.opened is None]
     await messages.enqueue(tx, [_wanted(one) for one in written])
     await budget.book(tx, [*(_reserve(one) for one in made if one.opened), *(_spent(one) for one in written)])
+    await _take_pieces(tx, made)
     await outbox.publish(tx, OUTBOX, [message for one in made for message in _messages(one)])
 
 
-async def look_around(tx: Transaction, customer_ids: set[str], campaigns: Sequence[Campaign], *, default_zone: str) -> Surroundings:
+async def look_around(tx: Transaction, customer_ids: set[str], campaigns: Sequence[Campaign], *, default_zone: str, only_to_try: bool = False) -> Surroundings:
+    """Nobody else takes a piece of an offer with a stock until the transaction ends, unless it is only to try."""
     now = clock.now()
     longest_cap = timedelta(days=max(one.cap_days for one in campaigns))
     members = await repository.members(tx, customer_ids)
@@ -84,7 +86,17 @@ async def look_around(tx: Transaction, customer_ids: set[str], campaigns: Sequen
         records=await worths.records(tx),
         contact_costs=CONTACT_COSTS,
         budget_used=Counter(await budget.used(tx, clock.month_of(now))),
+        left=Counter(await stock.left(tx, lock=not only_to_try)),
     )
+
+
+async def _take_pieces(tx: Transaction, made: Sequence[Made]) -> None:
+    """A task reserves a piece of its offer; whether a message is taken up is never told, so that spends one."""
+    contacts = [(one.announced.decision_id, one.decision.contact.offer, one.opened) for one in made if one.decision.contact]
+    limited = [(name, offer.offer_id, opened) for name, offer, opened in contacts if offer.stock is not None]
+    now = clock.now()
+    await stock.take(tx, [(name, offer_id) for name, offer_id, opened in limited if opened], state="reserved", at=now)
+    await stock.take(tx, [(name, offer_id) for name, offer_id, opened in limited if not opened], state="spent", at=now)
 
 
 def _make(around: Surroundings, name: str, alert: Alert, campaign: Campaign, customer: Contactable) -> Made:

@@ -16,7 +16,7 @@ from services.retention.arbitration import Weighed, cost_of, weigh
 from services.retention.campaign import Offer, eligible_offers
 from services.retention.contactable import Contactable
 from services.retention.decision import Verdict, decision_id
-from services.retention.repository import budget, worths
+from services.retention.repository import budget, stock, worths
 from services.retention.repository import decisions as repository
 from services.retention.settings import load
 from services.retention.tables import OUTBOX
@@ -89,7 +89,8 @@ async def _offers(tx: Transaction, customer: Contactable, worth: Worth | None, l
     """All that the customer may have, the best first; what the budget does not hold is shown, and not allowed."""
     catalogue, records = await repository.catalogue(tx), await worths.records(tx)
     contact_cost = load().contact_cost_minor
-    eligible = eligible_offers(sorted(catalogue), catalogue, payment_types=customer.payment_types, at=now)
+    pieces = await stock.left(tx, lock=True)
+    eligible = eligible_offers(list(catalogue.values()), payment_types=customer.payment_types, at=now, channel="call", left=pieces)
     costs = {offer.offer_id: cost_of(offer, records, contact_cost_minor=contact_cost) for offer in eligible}
     weighed = {one.offer_id: one for one in weigh(eligible, worth, records, contact_cost_minor=contact_cost)}
     ranked = [catalogue[offer_id] for offer_id in weighed] or sorted(eligible, key=lambda offer: costs[offer.offer_id])
@@ -124,6 +125,8 @@ async def _record(tx: Transaction, name: str, customer: Contactable, worth: Wort
     messages = [publishing.event_message(announced, customer.customer_id, source=publishing.DECISIONS, event_id=name, at=now)]
     if best:
         await budget.book(tx, [_reserve(announced, best)])
+        if (await repository.catalogue(tx))[best["offer_id"]].stock is not None:
+            await stock.take(tx, [(name, best["offer_id"])], state="reserved", at=now)
         messages.append(publishing.event_message(_task(announced, best), customer.customer_id, source=publishing.TASKS, event_id=name, at=now))
     await outbox.publish(tx, OUTBOX, messages)
 

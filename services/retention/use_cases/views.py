@@ -5,12 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from services.retention.campaign import Offer
 from services.retention.repository import budget, campaigns
 from services.retention.repository import decisions as repository
 from services.retention.settings import load
 from services.retention.tables import OUTBOX
-from services.retention.use_cases import people, publishing
+from services.retention.use_cases import people, publishing, stock
 from shared import clock, outbox
 from shared.contracts.retention import OutcomeRecorded
 from shared.database import Transaction
@@ -53,6 +52,7 @@ async def _book(tx: Transaction, task: Any, offer_id: str, outcome: Document) ->
     at: datetime = outcome["recorded_at"]
     offer = (await repository.catalogue(tx)).get(offer_id)
     cost = CONTACT_COST_MINOR + (offer.cost_minor if offer and outcome["offer_accepted"] else 0)
+    await stock.settle(tx, task.task_id, offer, accepted=outcome["offer_accepted"], at=at)
     await budget.release(tx, [task.task_id], at=at)
     spent = {"task_id": task.task_id, "kind": "spend", "campaign_id": task.campaign_id, "month": clock.month_of(at), "amount_minor": cost}
     await budget.book(tx, [spent | {"expected_saved_minor": None, "booked_at": at}])
@@ -100,5 +100,5 @@ async def decisions(tx: Transaction, customer_id: str) -> Document:
     }
 
 
-async def offers(tx: Transaction) -> list[Offer]:
-    return list((await repository.catalogue(tx)).values())
+async def offers(tx: Transaction) -> list[Document]:
+    return await stock.shown(tx, (await repository.catalogue(tx)).values())

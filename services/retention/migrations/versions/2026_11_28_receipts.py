@@ -1,0 +1,46 @@
+"""stock of offers, variants of campaigns, receipts of decisions, objections and reviews"""
+
+from alembic import op
+import sqlalchemy as sa
+import shared.database
+
+
+revision = 'receipts'
+down_revision = '0b2d41ecea22'
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table('offer_pieces',
+    sa.Column('decision_id', sa.Text(), nullable=False),
+    sa.Column('offer_id', sa.Text(), nullable=False),
+    sa.Column('state', sa.Text(), nullable=False, comment='reserved, released, spent'),
+    sa.Column('changed_at', shared.database.Instant(timezone=True), nullable=False),
+    sa.ForeignKeyConstraint(['decision_id'], ['decisions.decision_id'], name=op.f('fk_offer_pieces_decision_id')),
+    sa.PrimaryKeyConstraint('decision_id', name=op.f('pk_offer_pieces'))
+    )
+    with op.batch_alter_table('offer_pieces', schema=None) as batch_op:
+        batch_op.create_index('ix_offer_pieces_offer_id_state', ['offer_id', 'state'], unique=False)
+
+    op.create_table('offer_restocks',
+    sa.Column('offer_id', sa.Text(), nullable=False),
+    sa.Column('nth', sa.Integer(), nullable=False),
+    sa.Column('pieces', sa.BigInteger(), nullable=False, comment='added; below zero: taken out'),
+    sa.Column('actor', sa.Text(), nullable=False),
+    sa.Column('restocked_at', shared.database.Instant(timezone=True), nullable=False),
+    sa.ForeignKeyConstraint(['offer_id'], ['offers.offer_id'], name=op.f('fk_offer_restocks_offer_id')),
+    sa.PrimaryKeyConstraint('offer_id', 'nth', name=op.f('pk_offer_restocks'))
+    )
+    with op.batch_alter_table('offers', schema=None) as batch_op:
+        batch_op.add_column(sa.Column('stock', sa.BigInteger(), nullable=True, comment='pieces ever supplied; null: without end'))
+        batch_op.add_column(sa.Column('channels', shared.database.Json(), server_default='[]', nullable=False, comment='it may be made by; empty: any'))
+
+
+def downgrade() -> None:
+    with op.batch_alter_table('offers', schema=None) as batch_op:
+        batch_op.drop_column('channels')
+        batch_op.drop_column('stock')
+
+    op.drop_table('offer_restocks')
+    op.drop_table('offer_pieces')
