@@ -21,6 +21,9 @@ from shared.contracts.retention import Gate
 LONGEST_WAIT = timedelta(days=1)
 LISTED_COMPLAINTS = 5
 
+POLICY = 1
+"""The number of these rules, and of those they call. Raise it with any change of what they answer: receipts name it, and a test holds it."""
+
 Check = tuple[bool, str]
 
 

@@ -220,6 +220,8 @@ ALL = (
     ),
     Passed("GET", "/pictures/revenue-at-risk.svg", SEGMENTATION, "pictures", "draw_revenue_at_risk", "The revenue at risk of 30 days, as SVG", query=("by",)),
     Passed("GET", "/pictures/value-pyramid.svg", SEGMENTATION, "pictures", "draw_pyramid", "The value pyramid, as SVG"),
+    Passed("GET", "/decisions/{decision_id}", RETENTION, "retention", "get_decision", "Its receipt: every gate, and all it looked at"),
+    Passed("GET", "/decisions/{decision_id}/recomputed", RETENTION, "retention", "recompute_decision", "Whether the stored inputs give the same decision"),
     Passed("GET", "/campaigns", RETENTION, "retention", "list_campaigns", "All campaigns"),
     Passed("GET", "/campaigns/{campaign_id}", RETENTION, "retention", "get_campaign", "One campaign, with counts per arm and outcome"),
     Passed("GET", "/campaigns/{campaign_id}/effect", RETENTION, "retention", "get_campaign_effect", "Who stayed of the contacted against the held out"),

@@ -19,6 +19,7 @@ from services.retention.tables.decisions import (
 from services.retention.tables.loyalty import LOYALTY_ENTRIES, LOYALTY_LOTS, LOYALTY_MEMBERS, LOYALTY_REDEMPTIONS, LOYALTY_REVERSALS
 from services.retention.tables.messages import MESSAGE_ATTEMPTS, MESSAGE_TEMPLATES, MESSAGES
 from services.retention.tables.metadata import METADATA
+from services.retention.tables.receipts import CONTENTS
 from services.retention.tables.stock import OFFER_PIECES, OFFER_RESTOCKS
 from services.retention.tables.worths import WORTHS
 from shared.inbox import inbox_tables
@@ -38,6 +39,7 @@ __all__ = [
     "CAMPAIGN_STEPS",
     "COMPLAINTS",
     "CONTACTABLES",
+    "CONTENTS",
     "DECISIONS",
     "HEARD_ALERTS",
     "IDEMPOTENCY_KEYS",

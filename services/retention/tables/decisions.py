@@ -135,6 +135,8 @@ DECISIONS = sa.Table(
     sa.Column("gates", Json, nullable=False),
     sa.Column("weighed", Json, nullable=False, server_default="[]", comment="every offer that came into question, with what its profit was made of"),
     sa.Column("worth", Json, nullable=False, server_default="{}", comment="risk, value, tier, sensitivity and the versions of the models"),
+    sa.Column("policy", sa.Text, comment="version of the rules that decided; null: no rule did, or before inputs were kept"),
+    sa.Column("inputs", sa.Text, comment="all they looked at, as canonical JSON; null: so too, or the customer was erased"),
     sa.Index("ix_decisions_customer_id_decided_at", "customer_id", "decided_at"),
     sa.Index("ix_decisions_campaign_id_verdict", "campaign_id", "verdict", "failed_gate"),
 )

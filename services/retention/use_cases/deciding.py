@@ -8,11 +8,12 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
 
+from services.retention import receipt
 from services.retention.campaign import Campaign
 from services.retention.contact_policy import Situation
 from services.retention.contactable import Contactable
 from services.retention.decision import Contact, Decision, decide, decision_id, priority_of
-from services.retention.repository import budget, stock, worths
+from services.retention.repository import budget, receipts, stock, worths
 from services.retention.repository import decisions as repository
 from services.retention.settings import load
 from services.retention.surroundings import Alert, Surroundings
@@ -40,6 +41,7 @@ class Made:
     decision: Decision
     announced: DecisionMade
     opened: TaskOpened | None
+    receipt: receipt.Written
 
 
 async def decide_about(tx: Transaction, alerts: Sequence[Alert], customers: Mapping[str, Contactable], *, default_zone: str) -> None:
@@ -54,6 +56,7 @@ async def decide_about(tx: Transaction, alerts: Sequence[Alert], customers: Mapp
         return
     around = await look_around(tx, {alert.customer_id for alert, _ in undecided.values()}, campaigns, default_zone=default_zone)
     made = [_make(around, name, alert, one, customers[alert.customer_id]) for name, (alert, one) in undecided.items()]
+    await receipts.keep_contents(tx, {version: content for one in made for version, content in one.receipt.contents.items()})
     await repository.insert_decisions(
         tx,
         decisions=[_decision_row(one) for one in made],
@@ -114,7 +117,7 @@ def _make(around: Surroundings, name: str, alert: Alert, campaign: Campaign, cus
         gates=decision.gates,
     )
     opened = _task_opened(announced, alert, situation, decision.contact) if decision.contact and campaign.channel == "call" else None
-    return Made(alert, situation, decision, announced, opened)
+    return Made(alert, situation, decision, announced, opened, receipt.write(situation))
 
 
 def _task_opened(announced: DecisionMade, alert: Alert, situation: Situation, contact: Contact) -> TaskOpened:
@@ -136,6 +139,7 @@ def _task_opened(announced: DecisionMade, alert: Alert, situation: Situation, co
 def _decision_row(made: Made) -> Document:
     more: Document = {"customer_id": made.alert.customer_id, "alert_kind": made.alert.raised.kind, "failed_gate": made.decision.failed_gate}
     more |= {"weighed": [one._asdict() for one in made.situation.weighed], "worth": asdict(made.situation.worth) if made.situation.worth else {}}
+    more |= {"policy": receipt.policy_version(), "inputs": made.receipt.inputs}
     return made.announced.model_dump() | more
 
 

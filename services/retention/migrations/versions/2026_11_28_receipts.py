@@ -36,8 +36,22 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column('stock', sa.BigInteger(), nullable=True, comment='pieces ever supplied; null: without end'))
         batch_op.add_column(sa.Column('channels', shared.database.Json(), server_default='[]', nullable=False, comment='it may be made by; empty: any'))
 
+    op.create_table('contents',
+    sa.Column('version', sa.Text(), nullable=False),
+    sa.Column('content', sa.Text(), nullable=False, comment='a campaign or an offer as canonical JSON'),
+    sa.PrimaryKeyConstraint('version', name=op.f('pk_contents'))
+    )
+    with op.batch_alter_table('decisions', schema=None) as batch_op:
+        batch_op.add_column(sa.Column('policy', sa.Text(), nullable=True, comment='version of the rules that decided; null: no rule did, or before inputs were kept'))
+        batch_op.add_column(sa.Column('inputs', sa.Text(), nullable=True, comment='all they looked at, as canonical JSON; null: so too, or the customer was erased'))
+
 
 def downgrade() -> None:
+    with op.batch_alter_table('decisions', schema=None) as batch_op:
+        batch_op.drop_column('inputs')
+        batch_op.drop_column('policy')
+
+    op.drop_table('contents')
     with op.batch_alter_table('offers', schema=None) as batch_op:
         batch_op.drop_column('channels')
         batch_op.drop_column('stock')
