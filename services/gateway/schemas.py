@@ -205,10 +205,18 @@ class RollBack(BaseModel):
     version: int | None = Field(default=None, description="What is to be taken back; nothing: the set in force")
 
 
+class Variant(BaseModel):
+    name: str
+    share: float = Field(gt=0, lt=1, description="Of the treated: together 1")
+    offers: dict[AlertKind, list[Id]] = Field(default={}, description="In place of the campaign's, for the kinds that are named")
+    purpose: str | None = Field(default=None, description="Of its templates; null: the campaign's id")
+
+
 class CampaignContent(BaseModel):
     name: str
     channel: Literal["call", "sms", "email", "push"] = "call"
     offers: dict[AlertKind, list[Id]] = Field(description="Kind of alert that triggers it -> offers, the preferred one first")
+    variants: list[Variant] = Field(default=[], max_length=10, description="To be compared with each other, and with the hold-out they share")
     hold_out_share: float = Field(default=0.1, ge=0.01, le=0.9)
     cap_contacts: int = Field(default=1, ge=1, description="Contacts of any campaign within `cap_days`")
     cap_days: int = Field(default=30, ge=1, le=365)

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Literal
 
 from services.retention.calling_hours import CallingHours
+from services.retention.hold_out import variant_of
 
 State = Literal["draft", "running", "paused", "stopped", "archived"]
 Step = Literal["approve", "pause", "resume", "stop", "archive"]
@@ -53,6 +54,19 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True)
+class Variant:
+    """One of the ways a campaign treats whom it does not hold out, so that they can be compared."""
+
+    name: str
+    share: float
+    """Of the treated."""
+    offers: Mapping[str, Sequence[str]]
+    """In place of the campaign's, for the kinds of alert that are named."""
+    purpose: str | None = None
+    """Of the templates its messages are made of; None: the campaign's id."""
+
+
+@dataclass(frozen=True, slots=True)
 class Campaign:
     """Triggered by alerts. `offers`: per kind of alert that triggers it the offers, the preferred one first."""
 
@@ -70,6 +84,16 @@ class Campaign:
     """A contact has to be expected to bring; None: profit ranks the offers, and refuses nobody."""
     budget_minor: int | None = None
     """Of a calendar month; None: none is set."""
+    variants: Sequence[Variant] = ()
+
+    def variant(self, customer_id: str, assigned: str | None) -> Variant | None:
+        """The one they were assigned to, else the one they are drawn into; None: the campaign has none."""
+        by_name = {one.name: one for one in self.variants}
+        drawn = variant_of(self.salt, self.campaign_id, customer_id, {one.name: one.share for one in self.variants})
+        return by_name.get(assigned or "", by_name.get(drawn or ""))
+
+    def offers_to(self, kind: str, variant: Variant | None) -> Sequence[str]:
+        return (variant.offers.get(kind) if variant else None) or self.offers[kind]
 
 
 def eligible_offers(listed: Sequence[Offer], *, payment_types: Collection[str], at: datetime, channel: Channel, left: Mapping[str, int]) -> list[Offer]:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from services.retention.arbitration import Record, Weighed
-from services.retention.campaign import Campaign, Offer
+from services.retention.campaign import Campaign, Offer, Variant
 from services.retention.contactable import Contactable
 from services.retention.hold_out import GLOBAL_SHARE, Arm, arm_of, bucket, global_bucket
 from services.retention.worth import Worth
@@ -61,6 +61,12 @@ class Situation:
     left: Mapping[str, int] = field(default_factory=dict)
     """Pieces that nobody has, of those with a stock."""
     contact_cost_minor: int = 0
+    assigned_variant: str | None = None
+    """Of an earlier exposure."""
+
+    @property
+    def variant(self) -> Variant | None:
+        return self.campaign.variant(self.customer.customer_id, self.assigned_variant)
 
     @property
     def bucket(self) -> float:
@@ -149,7 +155,8 @@ def global_hold_out(s: Situation) -> Check:
 
 def hold_out(s: Situation) -> Check:
     stored = ", assigned before" if s.assigned else ""
-    return s.arm == "treatment", f"{s.arm}{stored}: bucket {s.bucket:.4f}, hold-out share {s.campaign.hold_out_share:.2f}"
+    variant = f"; of those treated variant {s.variant.name}" if s.variant else ""
+    return s.arm == "treatment", f"{s.arm}{stored}: bucket {s.bucket:.4f}, hold-out share {s.campaign.hold_out_share:.2f}{variant}"
 
 
 def frequency_cap(s: Situation) -> Check:

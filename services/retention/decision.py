@@ -41,6 +41,8 @@ class Decision:
     gates: tuple[Gate, ...]
     arm: Arm | None = None
     contact: Contact | None = None
+    variant: str | None = None
+    """Of who is contacted, where the campaign has variants."""
 
     @property
     def failed_gate(self) -> str | None:
@@ -63,7 +65,8 @@ def decide(situation: Situation) -> Decision:
         return Decision("held_out", gates, arm="hold_out")
     assert situation.offer and situation.zone, "their gates passed"
     due_at = next_allowed(situation.now, situation.campaign.hours, situation.zone)
-    return Decision("contact", gates, arm="treatment", contact=Contact(situation.offer, due_at, situation.zone))
+    variant = situation.variant.name if situation.variant else None
+    return Decision("contact", gates, arm="treatment", contact=Contact(situation.offer, due_at, situation.zone), variant=variant)
 
 
 def priority_of(severity: str, tier: str | None) -> int:

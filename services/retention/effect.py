@@ -79,9 +79,9 @@ def measure(treatment: Arm, hold_out: Arm) -> Effect:
         return Effect("no_control", "nobody was held out: what would have happened without the campaign is not known")
     if not treatment.customers:
         return Effect("no_control", "everybody was held out so far: there is nothing to compare")
-    lift, variance = treatment.share - hold_out.share, _variance(treatment, hold_out)
-    any_time = sequential(lift, variance)
-    detectable = (Z95 + Z80) * math.sqrt(_variance(*_pooled(treatment, hold_out)))
+    lift = treatment.share - hold_out.share
+    any_time = sequential(lift, variance(treatment, hold_out))
+    detectable = (Z95 + Z80) * math.sqrt(variance(*_pooled(treatment, hold_out)))
     verdict, reason = _judged(treatment, hold_out, any_time, detectable)
     saves = Interval(*(bound * treatment.customers for bound in any_time))
     return Effect(verdict, reason, lift, newcombe(treatment, hold_out), any_time, detectable, lift * treatment.customers, saves)
@@ -113,12 +113,16 @@ def wilson(arm: Arm) -> Interval:
     return Interval((middle - spread) / (1 + Z95**2 / n), (middle + spread) / (1 + Z95**2 / n))
 
 
-def sequential(lift: float, variance: float) -> Interval:
-    """All effects that the mixture does not reject, at any time."""
+def sequential(lift: float, spread: float, *, alpha: float = 1 - CONFIDENCE) -> Interval:
+    """All effects that the mixture does not reject, at any time. `spread`: the variance of the lift."""
     prior = EXPECTED_EFFECT**2
-    alpha = 1 - CONFIDENCE
-    half = math.sqrt(2 * variance * (variance + prior) / prior * math.log(math.sqrt((variance + prior) / variance) / alpha))
+    half = math.sqrt(2 * spread * (spread + prior) / prior * math.log(math.sqrt((spread + prior) / spread) / alpha))
     return Interval(max(-1.0, lift - half), min(1.0, lift + half))
+
+
+def variance(treatment: Arm, hold_out: Arm) -> float:
+    """Of the difference; of shares of 0 or 1 as if half a customer more had left and half one more stayed."""
+    return sum(_spread(arm) for arm in (treatment, hold_out))
 
 
 def money(effect: Effect, *, contacts: int, cost_minor: int, value_minor: int) -> Money:
@@ -127,11 +131,6 @@ def money(effect: Effect, *, contacts: int, cost_minor: int, value_minor: int) -
         return Money(cost_minor, None, None, None)
     saved = round(effect.saves * value_minor)
     return Money(cost_minor, saved, saved / cost_minor - 1 if cost_minor else None, contacts / effect.saves)
-
-
-def _variance(treatment: Arm, hold_out: Arm) -> float:
-    """Of the difference; of shares of 0 or 1 as if half a customer more had left and half one more stayed."""
-    return sum(_spread(arm) for arm in (treatment, hold_out))
 
 
 def _spread(arm: Arm) -> float:

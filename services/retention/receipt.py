@@ -18,7 +18,7 @@ import orjson
 
 from services.retention.arbitration import Record, Weighed
 from services.retention.calling_hours import CallingHours
-from services.retention.campaign import Campaign, Offer
+from services.retention.campaign import Campaign, Offer, Variant
 from services.retention.contact_policy import GATES, POLICY, Situation
 from services.retention.contactable import Contactable
 from services.retention.decision import Decision, decide
@@ -27,7 +27,9 @@ from services.retention.worth import Worth
 
 Document = dict[str, Any]
 
-PLAIN = ("open_complaints", "assigned", "contacts", "open_tasks", "members", "cost_minor", "budget_used_minor", "left", "contact_cost_minor")
+PLAIN = (
+    "open_complaints", "assigned", "assigned_variant", "contacts", "open_tasks", "members", "cost_minor", "budget_used_minor", "left", "contact_cost_minor",
+)  # fmt: skip
 """Fields of a situation that are JSON as they are."""
 
 
@@ -43,6 +45,7 @@ class Answer(NamedTuple):
     verdict: str
     failed_gate: str | None
     arm: str | None
+    variant: str | None
     offer_id: str | None
     gates: Sequence[Mapping[str, Any]]
     weighed: Sequence[Mapping[str, Any]]
@@ -105,7 +108,7 @@ def again(s: Situation) -> Answer:
 def answer(s: Situation, made: Decision) -> Answer:
     offer_id = made.contact.offer.offer_id if made.contact else None
     gates = [gate.model_dump() for gate in made.gates]
-    return Answer(made.verdict, made.failed_gate, made.arm, offer_id, gates, [one._asdict() for one in s.weighed])
+    return Answer(made.verdict, made.failed_gate, made.arm, made.variant, offer_id, gates, [one._asdict() for one in s.weighed])
 
 
 def difference(stored: Answer, today: Answer) -> list[str]:
@@ -142,7 +145,7 @@ def _customer(told: Document) -> Contactable:
 
 def _campaign(told: Document) -> Campaign:
     hours = CallingHours(*map(time.fromisoformat, told["hours"]))
-    return Campaign(**told | {"hours": hours})
+    return Campaign(**told | {"hours": hours, "variants": [Variant(**one) for one in told["variants"]]})
 
 
 def _offer(told: Document) -> Offer:

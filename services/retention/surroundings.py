@@ -47,10 +47,14 @@ class Surroundings:
     """By campaign, reserved and spent in this month, in minor units."""
     left: Counter[str]
     """Pieces that nobody has, of offers with a stock."""
+    variants: Mapping[tuple[str, str], str]
+    """By campaign and customer, like `arms`."""
 
     def situation(self, alert: Alert, campaign: Campaign, customer: Contactable) -> Situation:
         since = self.now - timedelta(days=campaign.cap_days)
-        listed = [self.catalogue[offer_id] for offer_id in campaign.offers[alert.raised.kind] if offer_id in self.catalogue]
+        variant = self._variant(campaign.campaign_id, alert.customer_id)
+        preferred = campaign.offers_to(alert.raised.kind, campaign.variant(alert.customer_id, variant))
+        listed = [self.catalogue[offer_id] for offer_id in preferred if offer_id in self.catalogue]
         situation = Situation(
             now=self.now,
             customer=customer,
@@ -69,6 +73,7 @@ class Surroundings:
             records={one.offer_id: self.records[one.offer_id] for one in listed if one.offer_id in self.records},
             left={one.offer_id: self.left[one.offer_id] for one in listed if one.stock is not None},
             contact_cost_minor=self.contact_costs[campaign.channel],
+            assigned_variant=variant,
         )
         return with_offer(situation)
 
@@ -76,6 +81,9 @@ class Surroundings:
         """Who was ever held out, under whichever id, stays held out: being contacted under the other would spoil the comparison."""
         arms = [self.arms[campaign_id, one] for one in self._ids(customer_id) if (campaign_id, one) in self.arms]
         return "hold_out" if "hold_out" in arms else next(iter(arms), None)
+
+    def _variant(self, campaign_id: str, customer_id: str) -> str | None:
+        return next((self.variants[campaign_id, one] for one in self._ids(customer_id) if (campaign_id, one) in self.variants), None)
 
     def _ids(self, customer_id: str) -> tuple[str, ...]:
         return (customer_id, *self.members.get(customer_id, ()))

@@ -38,6 +38,7 @@ class DecisionMade(Payload):
     decided_at: AwareDatetime
     verdict: Literal["contact", "held_out", "refused"]
     arm: Literal["treatment", "hold_out"] | None = None
+    variant: Word | None = Field(default=None, description="Of who is contacted, where the campaign compares several")
     offer_id: Id | None = None
     gates: tuple[Gate, ...] = Field(max_length=50)
 

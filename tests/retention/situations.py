@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from services.retention.arbitration import Record
+from services.retention.campaign import Variant
 from services.retention.contact_policy import Situation
 from services.retention.offering import with_offer
 from services.retention.worth import Worth
@@ -43,11 +44,12 @@ def varied(seed: int) -> Situation:
     made = campaign(
         state=seldom("running", "paused"), channel=seldom("call", "sms", "email"), capacity=seldom(10, 1), budget_minor=seldom(None, 40_000),
         least_profit_minor=seldom(None, 1_000), hold_out_share=seldom(0.1, 0.6), cap_contacts=seldom(1, 2),
+        variants=seldom((), [Variant("a", 0.5, {}), Variant("b", 0.5, {"silent": ["o-1"]}, "save-b")]),
     )  # fmt: skip
     return with_offer(
         situation(
             held, campaign=made, waited=seldom(timedelta(0), timedelta(hours=3), timedelta(days=2)), open_complaints=seldom((), ["K-1"]),
-            assigned=seldom(None, "treatment", "hold_out"), contacts=seldom(0, 1, 2), open_tasks=seldom(0, 9, 10),
+            assigned=seldom(None, "treatment", "hold_out"), assigned_variant=seldom(None, "a", "gone"), contacts=seldom(0, 1, 2), open_tasks=seldom(0, 9, 10),
             zone=seldom(ZoneInfo("Asia/Shanghai"), None), members=seldom((), ["C-9", "C-8"]), worth=worth, budget_used_minor=seldom(0, 39_000),
             listed=listed, records={one.offer_id: Record(draw.randrange(50), draw.randrange(20), draw.randrange(20)) for one in listed},
             left={one.offer_id: draw.randrange(3) for one in listed if one.stock is not None}, contact_cost_minor=seldom(1_500, 5),

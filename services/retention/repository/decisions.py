@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from services.retention.calling_hours import CallingHours
-from services.retention.campaign import DECIDES, Campaign, Offer
+from services.retention.campaign import DECIDES, Campaign, Offer, Variant
 from services.retention.contactable import Contactable
 from services.retention.hold_out import Arm
 from services.retention.open_tasks import OpenTask
@@ -109,7 +109,8 @@ async def lock_campaigns(tx: Transaction) -> list[Campaign]:
 
 def campaign_of(row: sa.Row[Any]) -> Campaign:
     hours = CallingHours(time.fromisoformat(row.opens), time.fromisoformat(row.closes))
-    return Campaign(hours=hours, **{one.name: getattr(row, one.name) for one in fields(Campaign) if one.name != "hours"})
+    variants = [Variant(**one) for one in row.variants]
+    return Campaign(hours=hours, variants=variants, **{one.name: getattr(row, one.name) for one in fields(Campaign) if one.name not in {"hours", "variants"}})
 
 
 async def list_campaigns(tx: Transaction) -> Sequence[sa.Row[Any]]:
@@ -154,6 +155,12 @@ async def arms(tx: Transaction, customer_ids: Collection[str]) -> dict[tuple[str
     """(campaign id, customer id) -> the arm of their first exposure."""
     rows = await tx.execute(sa.select(ASSIGNMENTS).where(among(tx, ASSIGNMENTS.c.customer_id, customer_ids)))
     return {(row.campaign_id, row.customer_id): row.arm for row in rows}
+
+
+async def variants(tx: Transaction, customer_ids: Collection[str]) -> dict[tuple[str, str], str]:
+    """(campaign id, customer id) -> the variant of their first exposure."""
+    known = sa.and_(among(tx, ASSIGNMENTS.c.customer_id, customer_ids), ASSIGNMENTS.c.variant.is_not(None))
+    return {(row.campaign_id, row.customer_id): row.variant for row in await tx.execute(sa.select(ASSIGNMENTS).where(known))}
 
 
 async def contacts(tx: Transaction, customer_ids: Collection[str], *, since: datetime, now: datetime) -> dict[str, list[datetime]]:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from services.retention.arbitration import Record
 from services.retention.effect import Arm
+from services.retention.strata import UNKNOWN
 from services.retention.tables import ASSIGNMENTS, BUDGET_ENTRIES, CONTACTABLES, OUTCOMES, TASKS, WORTHS
 from services.retention.worth import Worth
 from shared.database import Transaction, among, insert_rows
@@ -59,19 +60,20 @@ async def records(tx: Transaction) -> dict[str, Record]:
     return {offer_id: Record(outcomes, int(saved), int(accepted)) for offer_id, outcomes, saved, accepted in await tx.execute(query)}
 
 
-async def arms(tx: Transaction, campaign_id: str, *, days: int, exposed_before: datetime) -> dict[str, Arm]:
-    """Per arm, of the customers exposed before then: how many, and how many were still here so many days after. Who was merged into
+async def cells(tx: Transaction, campaign_id: str, *, days: int, exposed_before: datetime) -> list[tuple[str, str | None, str, Arm]]:
+    """(arm, variant, stratum, counts), of the customers exposed before then: how many, and how many were still here so many days after. Who was merged into
     somebody is counted as who carries on, who was erased not at all."""
     left_within = _within(tx, CONTACTABLES.c.left_at, ASSIGNMENTS.c.assigned_at, days)
     still_here = sa.case((sa.and_(CONTACTABLES.c.left_at.is_not(None), left_within), 0), else_=1)
     query = (
-        sa.select(ASSIGNMENTS.c.arm, sa.func.count(), sa.func.sum(still_here))
+        sa.select(ASSIGNMENTS.c.arm, ASSIGNMENTS.c.variant, ASSIGNMENTS.c.stratum, sa.func.count(), sa.func.sum(still_here))
         .select_from(ASSIGNMENTS.join(CONTACTABLES, ASSIGNMENTS.c.customer_id == CONTACTABLES.c.customer_id))
         .where(ASSIGNMENTS.c.campaign_id == campaign_id, ASSIGNMENTS.c.assigned_at <= exposed_before)
         .where(CONTACTABLES.c.merged_into.is_(None), CONTACTABLES.c.erased.is_(sa.false()))
-        .group_by(ASSIGNMENTS.c.arm)
+        .group_by(ASSIGNMENTS.c.arm, ASSIGNMENTS.c.variant, ASSIGNMENTS.c.stratum)
     )
-    return {arm: Arm(customers, int(retained)) for arm, customers, retained in await tx.execute(query)}
+    rows = await tx.execute(query)
+    return [(arm, variant, stratum or UNKNOWN, Arm(customers, int(retained))) for arm, variant, stratum, customers, retained in rows]
 
 
 async def spent(tx: Transaction, campaign_id: str) -> tuple[int, int]:

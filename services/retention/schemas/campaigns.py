@@ -16,6 +16,17 @@ Reason = Annotated[str, Field(max_length=500)]
 Listed = Annotated[list[Id], Field(min_length=1, max_length=20)]
 
 
+class VariantContent(BaseModel):
+    """One of the ways to treat whom the campaign does not hold out."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,40}$")]
+    share: float = Field(gt=0, lt=1, description="Of the treated")
+    offers: dict[AlertKind, Listed] = Field(default={}, description="In place of the campaign's, for the kinds that are named")
+    purpose: Annotated[str, Field(min_length=1, max_length=64)] | None = Field(default=None, description="Of its templates; null: the campaign's id")
+
+
 class CampaignContent(BaseModel):
     """What a campaign does. Nobody is contacted without a hold-out to compare with, a cap, and hours on the recipient's clock."""
 
@@ -26,6 +37,7 @@ class CampaignContent(BaseModel):
         default="call", description="A call is a task for an agent; the others are messages, by templates whose purpose is the campaign's id"
     )
     offers: dict[AlertKind, Listed] = Field(min_length=1, description="Kind of alert that triggers it -> offers, the preferred one first")
+    variants: list[VariantContent] = Field(default=[], max_length=10, description="To be compared with each other, and with the hold-out they share")
     hold_out_share: float = Field(default=0.1, ge=0.01, le=0.9)
     cap_contacts: int = Field(default=1, ge=1, le=50, description="Contacts of any campaign within `cap_days`")
     cap_days: int = Field(default=30, ge=1, le=365)
@@ -43,6 +55,15 @@ class CampaignContent(BaseModel):
     def _opens_before_it_closes(self) -> Self:
         if self.opens >= self.closes or self.opens.tzinfo or self.closes.tzinfo:
             raise ValueError("opens has to be before closes, both of the recipient's own clock")
+        return self
+
+    @model_validator(mode="after")
+    def _variants_make_a_whole(self) -> Self:
+        names = {one.name for one in self.variants}
+        if self.variants and (len(names) != len(self.variants) or len(names) < 2 or abs(sum(one.share for one in self.variants) - 1) > 1e-6):
+            raise ValueError("variants are two at least, of different names, and their shares add up to 1")
+        if any(one.offers.keys() - self.offers.keys() for one in self.variants):
+            raise ValueError("a variant makes its offers for kinds of alert that trigger the campaign")
         return self
 
 

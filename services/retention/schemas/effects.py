@@ -33,6 +33,40 @@ class EffectView(View):
     saves_interval: IntervalView | None
 
 
+class StratumView(View):
+    name: str = Field(description="Tier and risk band at the first exposure")
+    treatment: ArmView
+    hold_out: ArmView
+    lift: float
+
+
+class StratifiedView(View):
+    """The lift as the mean over customers alike, by how many there are of each: what the draw left uneven is taken out."""
+
+    lift: float
+    at_end: IntervalView
+    any_time: IntervalView
+    strata: list[StratumView]
+
+
+class VariantView(View):
+    name: str
+    treatment: ArmView
+    effect: EffectView = Field(description="Against the hold-out that all variants share, as if it were the only one")
+
+
+class ComparisonView(View):
+    """The share retained of the one less that of the other, adjusted for the number of comparisons."""
+
+    variant: str
+    against: str = Field(description="Another variant, or `hold_out`")
+    lift: float
+    any_time: IntervalView = Field(description="By Bonferroni, however often it is looked at")
+    p_value: float = Field(description="Of one planned look, alone")
+    holm_p_value: float = Field(description="By Holm, for all comparisons of the campaign")
+    shown: bool = Field(description="A difference, by the interval for any time, with enough who left on both sides")
+
+
 class MoneyView(View):
     cost_minor: int = Field(description="Of contacts and of offers that were taken")
     saved_value_minor: int | None = Field(description="Null while no save is shown")
@@ -45,6 +79,9 @@ class HorizonView(View):
     treatment: ArmView
     hold_out: ArmView
     effect: EffectView
+    stratified: StratifiedView | None = Field(description="Null while no stratum has both arms")
+    variants: list[VariantView]
+    comparisons: list[ComparisonView]
     money: MoneyView
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.retention.campaign import State
-from services.retention.schemas.campaigns import StepView
+from services.retention.schemas.campaigns import StepView, VariantContent
 from shared.contracts.envelope import Id, Text
 from shared.contracts.retention import Gate, OutcomeResult
 
@@ -78,6 +78,7 @@ class CampaignView(View):
     drafted_by: str = Field(description="Who drafted or edited it last; empty: built in")
     channel: str
     offers: dict[str, list[str]] = Field(description="Kind of alert that triggers it -> offers, the preferred one first")
+    variants: list[VariantContent] = Field(description="To be compared with each other, and with the hold-out they share")
     hold_out_share: float
     cap_contacts: int
     cap_days: int = Field(description="At most `cap_contacts` within these days, other campaigns' contacts counted")
@@ -161,6 +162,7 @@ class DecisionView(View):
     verdict: Literal["contact", "held_out", "refused"]
     failed_gate: str | None = Field(description="The first one")
     arm: Literal["treatment", "hold_out"] | None = Field(description="Null: does not count for the campaign's effect")
+    variant: str | None = Field(description="Of who is contacted, where the campaign has variants")
     offer_id: str | None
     gates: list[Gate] = Field(description="All of them, in their order, with what they saw")
     weighed: list[dict[str, Any]] = Field(description="Every offer that came into question, the best first, with what its expected profit was made of")

@@ -82,6 +82,7 @@ CAMPAIGNS = sa.Table(
     sa.Column("opens", sa.Text, nullable=False, comment="HH:MM on the recipient's clock"),
     sa.Column("closes", sa.Text, nullable=False),
     sa.Column("capacity", sa.Integer, nullable=False, comment="open tasks at most"),
+    sa.Column("variants", Json, nullable=False, server_default="[]", comment="named ways of treating, each with its share, offers and purpose"),
     sa.Column("least_profit_minor", sa.BigInteger, comment="a contact has to be expected to bring; null: profit ranks the offers, and refuses nobody"),
 )
 
@@ -117,6 +118,8 @@ ASSIGNMENTS = sa.Table(
     sa.Column("assigned_at", Instant, nullable=False),
     sa.Column("future_value_minor", sa.BigInteger, comment="at that moment; null: not known"),
     sa.Column("risk", sa.Float, comment="at that moment; null: not known"),
+    sa.Column("variant", sa.Text, comment="kept for ever like the arm; null: held out, or the campaign has none"),
+    sa.Column("stratum", sa.Text, comment="tier and risk band at that moment; null: not kept yet"),
 )
 
 DECISIONS = sa.Table(
@@ -132,6 +135,7 @@ DECISIONS = sa.Table(
     sa.Column("failed_gate", sa.Text, comment="the first one"),
     sa.Column("arm", sa.Text),
     sa.Column("offer_id", sa.Text),
+    sa.Column("variant", sa.Text),
     sa.Column("gates", Json, nullable=False),
     sa.Column("weighed", Json, nullable=False, server_default="[]", comment="every offer that came into question, with what its profit was made of"),
     sa.Column("worth", Json, nullable=False, server_default="{}", comment="risk, value, tier, sensitivity and the versions of the models"),

@@ -158,18 +158,21 @@ async def _lock(tx: Transaction, campaign_id: str) -> Any:
 
 
 async def _require_offers(tx: Transaction, content: Document) -> None:
-    missing = {offer_id for listed in content["offers"].values() for offer_id in listed} - (await decisions.catalogue(tx)).keys()
+    of_variants = [listed for variant in content["variants"] for listed in variant["offers"].values()]
+    missing = {offer_id for listed in (*content["offers"].values(), *of_variants) for offer_id in listed} - (await decisions.catalogue(tx)).keys()
     if missing:
         raise InvalidRequest(f"there is no offer {', '.join(sorted(missing))}")
 
 
 async def _require_template(tx: Transaction, row: Any) -> None:
-    """Of the campaign's own purpose, which is its id. Raises InvalidRequest."""
+    """Of the campaign's own purpose, which is its id, and those of its variants. Raises InvalidRequest."""
     if row.channel == "call":
         return
-    in_force = await messages.templates_in_force(tx, [row.campaign_id])
-    if not any(key.channel == row.channel for key in in_force):
-        raise InvalidRequest(f"there is no {row.channel} template of purpose {row.campaign_id}: nobody could be written to")
+    purposes = {one["purpose"] or row.campaign_id for one in row.variants} or {row.campaign_id}
+    in_force = await messages.templates_in_force(tx, sorted(purposes))
+    missing = purposes - {key.purpose for key in in_force if key.channel == row.channel}
+    if missing:
+        raise InvalidRequest(f"there is no {row.channel} template of purpose {', '.join(sorted(missing))}: nobody could be written to")
 
 
 def _require_revision(held: int, seen: int) -> None:

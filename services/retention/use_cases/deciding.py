@@ -16,6 +16,7 @@ from services.retention.decision import Contact, Decision, decide, decision_id, 
 from services.retention.repository import budget, receipts, stock, worths
 from services.retention.repository import decisions as repository
 from services.retention.settings import load
+from services.retention.strata import stratum_of
 from services.retention.surroundings import Alert, Surroundings
 from services.retention.tables import OUTBOX
 from services.retention.use_cases import messages, publishing
@@ -89,6 +90,7 @@ async def look_around(tx: Transaction, customer_ids: set[str], campaigns: Sequen
         records=await worths.records(tx),
         contact_costs=CONTACT_COSTS,
         budget_used=Counter(await budget.used(tx, clock.month_of(now))),
+        variants=await repository.variants(tx, everybody),
         left=Counter(await stock.left(tx, lock=not only_to_try)),
     )
 
@@ -113,6 +115,7 @@ def _make(around: Surroundings, name: str, alert: Alert, campaign: Campaign, cus
         decided_at=around.now,
         verdict=decision.verdict,
         arm=decision.arm,
+        variant=decision.variant,
         offer_id=decision.contact.offer.offer_id if decision.contact else None,
         gates=decision.gates,
     )
@@ -145,7 +148,8 @@ def _decision_row(made: Made) -> Document:
 
 def _assignment_row(made: Made) -> Document:
     announced, worth = made.announced, made.situation.worth
-    known = {"future_value_minor": worth.future_value_minor if worth else None, "risk": worth.risk if worth else None}
+    known: Document = {"future_value_minor": worth.future_value_minor if worth else None, "risk": worth.risk if worth else None}
+    known |= {"variant": announced.variant, "stratum": stratum_of(worth)}
     return {"campaign_id": announced.campaign_id, "customer_id": made.alert.customer_id, "arm": announced.arm, "assigned_at": announced.decided_at} | known
 
 
@@ -182,7 +186,7 @@ def _wanted(made: Made) -> messages.Wanted:
         decision_id=made.announced.decision_id,
         customer_id=made.alert.customer_id,
         channel=situation.campaign.channel,
-        purpose=situation.campaign.campaign_id,
+        purpose=(situation.variant.purpose if situation.variant else None) or situation.campaign.campaign_id,
         language=situation.customer.language or SETTINGS.language,
         segment=(situation.worth.tier if situation.worth else None) or "",
         variables={"offer": {"name": contact.offer.name}},

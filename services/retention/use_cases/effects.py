@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 from services.retention import effect
+from services.retention.comparing import compare
 from services.retention.effect import Arm
 from services.retention.repository import decisions, worths
+from services.retention.strata import post_stratified, total
 from shared import clock
 from shared.database import Transaction
 from shared.errors import NotFound
@@ -34,8 +37,24 @@ async def of_campaign(tx: Transaction, campaign_id: str) -> Document:
 
 
 async def _at(tx: Transaction, campaign_id: str, days: int, *, contacts: int, cost_minor: int, value_minor: int) -> Document:
-    arms = await worths.arms(tx, campaign_id, days=days, exposed_before=clock.now() - timedelta(days=days))
-    treatment, hold_out = arms.get("treatment", Arm(0, 0)), arms.get("hold_out", Arm(0, 0))
+    cells = await worths.cells(tx, campaign_id, days=days, exposed_before=clock.now() - timedelta(days=days))
+    treatment, hold_out = _arms(cells)
+    strata = {stratum: _arms([one for one in cells if one[2] == stratum]) for stratum in {one[2] for one in cells}}
+    variants = {name: total([one for _, variant, _, one in cells if variant == name]) for _, name, _, _ in cells if name}
     found = effect.measure(treatment, hold_out)
     money = effect.money(found, contacts=contacts, cost_minor=cost_minor, value_minor=value_minor)
-    return {"days": days, "treatment": treatment, "hold_out": hold_out, "effect": found, "money": money}
+    return {
+        "days": days,
+        "treatment": treatment,
+        "hold_out": hold_out,
+        "effect": found,
+        "stratified": post_stratified(strata),
+        "variants": [{"name": name, "treatment": one, "effect": effect.measure(one, hold_out)} for name, one in sorted(variants.items())],
+        "comparisons": compare(variants, hold_out),
+        "money": money,
+    }
+
+
+def _arms(cells: Sequence[tuple[str, str | None, str, Arm]]) -> tuple[Arm, Arm]:
+    """Treatment, hold-out."""
+    return total([one[3] for one in cells if one[0] == "treatment"]), total([one[3] for one in cells if one[0] == "hold_out"])

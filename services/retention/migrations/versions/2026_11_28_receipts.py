@@ -44,10 +44,26 @@ def upgrade() -> None:
     with op.batch_alter_table('decisions', schema=None) as batch_op:
         batch_op.add_column(sa.Column('policy', sa.Text(), nullable=True, comment='version of the rules that decided; null: no rule did, or before inputs were kept'))
         batch_op.add_column(sa.Column('inputs', sa.Text(), nullable=True, comment='all they looked at, as canonical JSON; null: so too, or the customer was erased'))
+        batch_op.add_column(sa.Column('variant', sa.Text(), nullable=True))
+
+    with op.batch_alter_table('campaigns', schema=None) as batch_op:
+        batch_op.add_column(sa.Column('variants', shared.database.Json(), server_default='[]', nullable=False, comment='named ways of treating, each with its share, offers and purpose'))
+
+    with op.batch_alter_table('assignments', schema=None) as batch_op:
+        batch_op.add_column(sa.Column('variant', sa.Text(), nullable=True, comment='kept for ever like the arm; null: held out, or the campaign has none'))
+        batch_op.add_column(sa.Column('stratum', sa.Text(), nullable=True, comment='tier and risk band at that moment; null: not kept yet'))
 
 
 def downgrade() -> None:
+    with op.batch_alter_table('assignments', schema=None) as batch_op:
+        batch_op.drop_column('stratum')
+        batch_op.drop_column('variant')
+
+    with op.batch_alter_table('campaigns', schema=None) as batch_op:
+        batch_op.drop_column('variants')
+
     with op.batch_alter_table('decisions', schema=None) as batch_op:
+        batch_op.drop_column('variant')
         batch_op.drop_column('inputs')
         batch_op.drop_column('policy')
 
