@@ -253,6 +253,15 @@ class NewOffer(BaseModel):
     channels: list[Literal["call", "sms", "email", "push"]] = Field(default=[], description="By which it may be made; none: any")
 
 
+class NewObjection(BaseModel):
+    scope: Literal["automated_decisions", "personalised_marketing"]
+
+
+class ReviewResult(BaseModel):
+    result: Literal["upheld", "overturned"]
+    reason: str
+
+
 class Restock(BaseModel):
     pieces: int = Field(description="To add; below zero: to take out, of those that nobody has")
 

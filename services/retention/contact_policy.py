@@ -20,6 +20,8 @@ from shared.contracts.retention import Gate
 # A warning is about days: one whose customer became known later than this is not acted on.
 LONGEST_WAIT = timedelta(days=1)
 LISTED_COMPLAINTS = 5
+PERSONALISED = "personalised_marketing"
+"""What may be objected to without refusing every automated decision."""
 
 POLICY = 1
 """The number of these rules, and of those they call. Raise it with any change of what they answer: receipts name it, and a test holds it."""
@@ -63,6 +65,8 @@ class Situation:
     contact_cost_minor: int = 0
     assigned_variant: str | None = None
     """Of an earlier exposure."""
+    objections: Collection[str] | None = None
+    """What the customer refuses, under any of their ids; None: nobody looked."""
 
     @property
     def variant(self) -> Variant | None:
@@ -113,6 +117,18 @@ def do_not_contact(s: Situation) -> Check:
 def consent(s: Situation) -> Check:
     granted = s.customer.consents.get(s.campaign.channel)
     return granted is True, f"consent to marketing by {s.campaign.channel}: {_said(granted)}"
+
+
+def objection(s: Situation) -> Check:
+    """To personalised marketing leaves what looks at no profile: no offer is weighed (offering.py), and no campaign that asks for a profit."""
+    if s.objections is None:
+        return False, "objections are not known"
+    listed = ", ".join(sorted(s.objections)) or "none"
+    if set(s.objections) <= {PERSONALISED}:
+        chosen_by_profile = bool(s.objections) and s.campaign.least_profit_minor is not None
+        how = ": the first offer of the list, none is weighed" if s.objections else ""
+        return not chosen_by_profile, f"{listed}{': the campaign chooses by profile' if chosen_by_profile else how}"
+    return False, listed
 
 
 def timezone(s: Situation) -> Check:
@@ -188,6 +204,7 @@ GATES: tuple[Callable[[Situation], Check], ...] = (
     not_visitor_or_employer_paid,
     do_not_contact,
     consent,
+    objection,
     timezone,
     open_complaint,
     offer,

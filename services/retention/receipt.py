@@ -28,7 +28,8 @@ from services.retention.worth import Worth
 Document = dict[str, Any]
 
 PLAIN = (
-    "open_complaints", "assigned", "assigned_variant", "contacts", "open_tasks", "members", "cost_minor", "budget_used_minor", "left", "contact_cost_minor",
+    "open_complaints", "objections", "assigned", "assigned_variant", "contacts", "open_tasks", "members",
+    "cost_minor", "budget_used_minor", "left", "contact_cost_minor",
 )  # fmt: skip
 """Fields of a situation that are JSON as they are."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -49,6 +49,7 @@ class Surroundings:
     """Pieces that nobody has, of offers with a stock."""
     variants: Mapping[tuple[str, str], str]
     """By campaign and customer, like `arms`."""
+    objections: Mapping[str, Collection[str]]
 
     def situation(self, alert: Alert, campaign: Campaign, customer: Contactable) -> Situation:
         since = self.now - timedelta(days=campaign.cap_days)
@@ -74,6 +75,7 @@ class Surroundings:
             left={one.offer_id: self.left[one.offer_id] for one in listed if one.stock is not None},
             contact_cost_minor=self.contact_costs[campaign.channel],
             assigned_variant=variant,
+            objections=sorted({scope for one in self._ids(alert.customer_id) for scope in self.objections.get(one, ())}),
         )
         return with_offer(situation)
 

@@ -108,7 +108,7 @@ def situation(held: Contactable | None = None, **changes: Any) -> Situation:
     """One that leads to a contact."""
     values: dict[str, Any] = {
         "now": NOON, "customer": held or contactable(), "campaign": campaign(), "waited": timedelta(0), "open_complaints": (), "assigned": None,
-        "contacts": 0, "open_tasks": 0, "offer": offer(), "zone": ZoneInfo("UTC"),
+        "contacts": 0, "open_tasks": 0, "offer": offer(), "zone": ZoneInfo("UTC"), "objections": (),
     }  # fmt: skip
     return Situation(**values | changes)
 

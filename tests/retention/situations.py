@@ -52,6 +52,7 @@ def varied(seed: int) -> Situation:
             assigned=seldom(None, "treatment", "hold_out"), assigned_variant=seldom(None, "a", "gone"), contacts=seldom(0, 1, 2), open_tasks=seldom(0, 9, 10),
             zone=seldom(ZoneInfo("Asia/Shanghai"), None), members=seldom((), ["C-9", "C-8"]), worth=worth, budget_used_minor=seldom(0, 39_000),
             listed=listed, records={one.offer_id: Record(draw.randrange(50), draw.randrange(20), draw.randrange(20)) for one in listed},
+            objections=seldom((), ["personalised_marketing"], ["automated_decisions"], None, ["unheard_of"]),
             left={one.offer_id: draw.randrange(3) for one in listed if one.stock is not None}, contact_cost_minor=seldom(1_500, 5),
         )
     )  # fmt: skip

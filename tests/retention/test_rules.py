@@ -124,7 +124,7 @@ def test_what_names_no_time_zone_is_none(name: str) -> None:
 def test_the_gates_stand_in_their_documented_order() -> None:
     """R9: the order in which reasons are shown is part of the contract."""
     assert [gate.gate for gate in check(situation())] == [
-        "known_customer", "not_merged_or_erased", "live_subscription", "not_visitor_or_employer_paid", "do_not_contact", "consent", "timezone",
+        "known_customer", "not_merged_or_erased", "live_subscription", "not_visitor_or_employer_paid", "do_not_contact", "consent", "objection", "timezone",
         "open_complaint", "offer", "not_to_be_disturbed", "expected_profit", "global_hold_out", "hold_out", "frequency_cap", "campaign_running", "capacity",
         "budget",
     ]  # fmt: skip
@@ -138,6 +138,7 @@ REFUSALS: dict[str, dict[str, Any]] = {
     "not_visitor_or_employer_paid": {"customer": contactable(visitor=True)},
     "do_not_contact": {"customer": contactable(do_not_contact=True)},
     "consent": {"customer": contactable(consents={"sms": True})},
+    "objection": {"objections": ["automated_decisions"]},
     "timezone": {"zone": None},
     "open_complaint": {"open_complaints": ["K-1", "K-2"]},
     "offer": {"offer": None},

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from services.retention.routes import campaigns, effects, loyalty, messages, receipts, retention, save_desk
+from services.retention.routes import campaigns, effects, loyalty, messages, objections, receipts, retention, save_desk
 
-ROUTERS = (retention.ROUTER, effects.ROUTER, campaigns.ROUTER, messages.ROUTER, save_desk.ROUTER, loyalty.ROUTER, receipts.ROUTER)
+ROUTERS = (retention.ROUTER, effects.ROUTER, campaigns.ROUTER, messages.ROUTER, save_desk.ROUTER, loyalty.ROUTER, receipts.ROUTER, objections.ROUTER)

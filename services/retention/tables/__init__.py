@@ -19,6 +19,7 @@ from services.retention.tables.decisions import (
 from services.retention.tables.loyalty import LOYALTY_ENTRIES, LOYALTY_LOTS, LOYALTY_MEMBERS, LOYALTY_REDEMPTIONS, LOYALTY_REVERSALS
 from services.retention.tables.messages import MESSAGE_ATTEMPTS, MESSAGE_TEMPLATES, MESSAGES
 from services.retention.tables.metadata import METADATA
+from services.retention.tables.objections import DECISION_REVIEWS, OBJECTIONS
 from services.retention.tables.receipts import CONTENTS
 from services.retention.tables.stock import OFFER_PIECES, OFFER_RESTOCKS
 from services.retention.tables.worths import WORTHS
@@ -41,6 +42,7 @@ __all__ = [
     "CONTACTABLES",
     "CONTENTS",
     "DECISIONS",
+    "DECISION_REVIEWS",
     "HEARD_ALERTS",
     "IDEMPOTENCY_KEYS",
     "INBOX",
@@ -53,6 +55,7 @@ __all__ = [
     "MESSAGE_ATTEMPTS",
     "MESSAGE_TEMPLATES",
     "METADATA",
+    "OBJECTIONS",
     "OFFERS",
     "OFFER_PIECES",
     "OFFER_RESTOCKS",

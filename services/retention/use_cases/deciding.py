@@ -13,7 +13,7 @@ from services.retention.campaign import Campaign
 from services.retention.contact_policy import Situation
 from services.retention.contactable import Contactable
 from services.retention.decision import Contact, Decision, decide, decision_id, priority_of
-from services.retention.repository import budget, receipts, stock, worths
+from services.retention.repository import budget, objections, receipts, stock, worths
 from services.retention.repository import decisions as repository
 from services.retention.settings import load
 from services.retention.strata import stratum_of
@@ -90,6 +90,7 @@ async def look_around(tx: Transaction, customer_ids: set[str], campaigns: Sequen
         records=await worths.records(tx),
         contact_costs=CONTACT_COSTS,
         budget_used=Counter(await budget.used(tx, clock.month_of(now))),
+        objections=await objections.in_force(tx, everybody),
         variants=await repository.variants(tx, everybody),
         left=Counter(await stock.left(tx, lock=not only_to_try)),
     )

@@ -53,8 +53,35 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column('variant', sa.Text(), nullable=True, comment='kept for ever like the arm; null: held out, or the campaign has none'))
         batch_op.add_column(sa.Column('stratum', sa.Text(), nullable=True, comment='tier and risk band at that moment; null: not kept yet'))
 
+    op.create_table('objections',
+    sa.Column('customer_id', sa.Text(), nullable=False),
+    sa.Column('nth', sa.Integer(), nullable=False),
+    sa.Column('scope', sa.Text(), nullable=False, comment='automated_decisions, personalised_marketing'),
+    sa.Column('actor', sa.Text(), nullable=False, comment='who took it down'),
+    sa.Column('objected_at', shared.database.Instant(timezone=True), nullable=False),
+    sa.Column('withdrawn_by', sa.Text(), nullable=True),
+    sa.Column('withdrawn_at', shared.database.Instant(timezone=True), nullable=True, comment='null: it is in force'),
+    sa.PrimaryKeyConstraint('customer_id', 'nth', name=op.f('pk_objections'))
+    )
+    op.create_table('decision_reviews',
+    sa.Column('decision_id', sa.Text(), nullable=False),
+    sa.Column('nth', sa.Integer(), nullable=False),
+    sa.Column('requested_by', sa.Text(), nullable=False),
+    sa.Column('requested_at', shared.database.Instant(timezone=True), nullable=False),
+    sa.Column('result', sa.Text(), nullable=True, comment='upheld, overturned; null: it is open'),
+    sa.Column('reason', sa.Text(), nullable=False, comment='blank once the customer was erased'),
+    sa.Column('closed_by', sa.Text(), nullable=True),
+    sa.Column('closed_at', shared.database.Instant(timezone=True), nullable=True),
+    sa.ForeignKeyConstraint(['decision_id'], ['decisions.decision_id'], name=op.f('fk_decision_reviews_decision_id')),
+    sa.PrimaryKeyConstraint('decision_id', 'nth', name=op.f('pk_decision_reviews'))
+    )
+    with op.batch_alter_table('decision_reviews', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_decision_reviews_requested_at'), ['requested_at'], unique=False)
+
 
 def downgrade() -> None:
+    op.drop_table('decision_reviews')
+    op.drop_table('objections')
     with op.batch_alter_table('assignments', schema=None) as batch_op:
         batch_op.drop_column('stratum')
         batch_op.drop_column('variant')
