@@ -178,6 +178,12 @@ class ActorMissing(RequestFailed):
     title = "This request needs an X-Actor header that names who asks"
 
 
+class ServicesOnly(RequestFailed):
+    code = "services_only"
+    status = 403
+    title = "Only another service of this system may ask this, with the secret that they share"
+
+
 class TellsNothing(RequestFailed):
     code = "tells_nothing"
     status = 422

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.clock import zone_of
@@ -34,6 +34,9 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="Where the APIs listen")
     port: Annotated[int, Field(ge=1, le=65532)] = Field(default=8000, description="The gateway's; customer, segmentation and retention take the next three")
     keyring: Path | None = Field(default=None, description="File with the keys of personal data; none: keyring.json in the data folder")
+    service_secret: SecretStr | None = Field(
+        default=None, min_length=32, description="What services show each other where they ask for personal data: 32 characters at least; none: nobody may ask"
+    )
     customer_url: str | None = Field(default=None, description="Where the gateway finds the service, when not on this machine")
     segmentation_url: str | None = Field(default=None, description="Where the gateway finds the service, when not on this machine")
     retention_url: str | None = Field(default=None, description="Where the gateway finds the service, when not on this machine")

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from importlib import import_module
 from typing import Any, Self
 
 import httpx
 import orjson
 import sqlalchemy as sa
+import uvicorn
+from starlette.types import ASGIApp
 
 from services.__main__ import topics_of
 from shared import pii
@@ -38,8 +41,21 @@ async def until(ready: Callable[[], Awaitable[Any]], *, seconds: float = DEADLIN
         await asyncio.sleep(0.01)
 
 
+@asynccontextmanager
+async def listening(app: ASGIApp) -> AsyncIterator[str]:
+    """The app behind a port of its own; its URL."""
+    with socket.create_server(("127.0.0.1", 0)) as server_socket:
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off", http="httptools"))
+        serving = asyncio.create_task(server.serve([server_socket]))
+        try:
+            yield f"http://127.0.0.1:{server_socket.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            await serving
+
+
 class ServiceUnderTest:
-    """`async with` runs it. `publish` and `settle`, then ask over `http` or `rows`."""
+    """`async with` runs it. `publish` and `settle`, then ask over `http` or `rows`. `app` is its API, to be put behind a port where others ask it."""
 
     def __init__(self, service: str, settings: Settings) -> None:
         self.service, self.settings = service, settings
@@ -58,9 +74,9 @@ class ServiceUnderTest:
         await self.bus.create_topics(topics_of([self.service]))
         await self.start_worker()
         self._stack.push_async_callback(self.stop_worker)
-        app = import_module(f"services.{self.service}.api").app(self.settings)
-        await self._stack.enter_async_context(app.router.lifespan_context(app))
-        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+        self.app = import_module(f"services.{self.service}.api").app(self.settings)
+        await self._stack.enter_async_context(self.app.router.lifespan_context(self.app))
+        transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=False)
         self.http = await self._stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://test"))
         return self
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import Depends, FastAPI
 
-from services.customer.routes import audit, cases, matching, privacy, prospects, quality, reentry, registry, watch
+from services.customer.routes import addresses, audit, cases, matching, privacy, prospects, quality, reentry, registry, watch
 from services.customer.tables import INBOX, WORKERS
 from shared.dead_letter_routes import dead_letter_router
 from shared.settings import Settings
@@ -25,6 +25,7 @@ def app(settings: Settings) -> FastAPI:
             matching.ROUTER,
             reentry.ROUTER,
             quality.ROUTER,
+            addresses.ROUTER,
             dead_letter_router(INBOX, group="customer", dependencies=[Depends(audit.noted("dead_letters"))]),
         ),
         description="Who the customers are and what was reported about them.",

@@ -13,7 +13,7 @@ from shared.pii import Keyring
 from shared.worker import Sweep, WorkerSpec
 
 SETTINGS = load()
-require_usable(SETTINGS, None)
+require_usable(SETTINGS, settings.load())
 
 SEND_SECONDS = 1.0
 
@@ -22,8 +22,9 @@ async def send_messages(database: Database, _: Keyring | None) -> bool:
     async with database.reading() as connection:
         if not await messages.is_any_due(connection):
             return False
-    data_dir = database.file.parent if database.file else settings.load().data_dir
-    async with open_channels(SETTINGS, SETTINGS.sink_folder or data_dir / "messages") as channels:
+    common = settings.load()
+    data_dir = database.file.parent if database.file else common.data_dir
+    async with open_channels(SETTINGS, common, SETTINGS.sink_folder or data_dir / "messages") as channels:
         return await messages.send_due(database, channels)
 
 

@@ -1,15 +1,10 @@
 from __future__ import annotations
 
-import asyncio
-import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import orjson
 import pytest
-import uvicorn
-from starlette.types import ASGIApp
 
 from shared.settings import Settings
 from tests.harness import ServiceUnderTest
@@ -38,16 +33,3 @@ async def door(tmp_path: Path) -> AsyncIterator[ServiceUnderTest]:
     """The embedded gateway alone, for what does not depend on bus and database."""
     async with ServiceUnderTest("gateway", Settings(data_dir=tmp_path, log_level="error").model_copy(update=AWAY)) as running:
         yield running
-
-
-@asynccontextmanager
-async def listening(app: ASGIApp) -> AsyncIterator[str]:
-    """The app behind a port of its own; its URL."""
-    with socket.create_server(("127.0.0.1", 0)) as server_socket:
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off", http="httptools"))
-        serving = asyncio.create_task(server.serve([server_socket]))
-        try:
-            yield f"http://127.0.0.1:{server_socket.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            await serving

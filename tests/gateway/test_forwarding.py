@@ -15,11 +15,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from services.gateway.forwarding import PASSED_ON
 from services.gateway.routes.passed_on import ALL, Passed
 from shared.settings import Settings
-from tests.gateway.conftest import listening
 from tests.gateway.published import activity
-from tests.harness import ServiceUnderTest
+from tests.harness import ServiceUnderTest, listening
 
 PROBLEM = {"type": "urn:holdfast:error:conflict", "title": "No", "status": 409, "detail": "it is done", "code": "conflict", "instance": "/tasks/t/outcome"}
 
@@ -171,3 +171,12 @@ async def test_the_gateways_own_dead_letters_are_there_too(door: ServiceUnderTes
     await door.expect("activity", 1)
     found = await door.http.get("/v1/customers/C-1")
     assert found.json()["behaviour"]["months"] == {"2026-10": {"payments": 2}}
+
+
+async def test_what_services_ask_each_other_is_not_passed_on(gateway: ServiceUnderTest, neighbour: Neighbour) -> None:
+    """R10 C9: no path leads there, and the header that opens it goes no further."""
+    for path in ("/internal/customers/C-1/address", "/v1/internal/customers/C-1/address", "/v1/customers/..%2Finternal%2Fcustomers%2FC-1/address"):
+        assert (await gateway.http.get(path, params={"kind": "email"}, headers={"X-Service-Secret": "s"})).status_code == 404
+    assert neighbour.asked == []
+    assert not any("internal" in one.path or "internal" in (one.inner or "") for one in ALL)
+    assert "x-service-secret" not in PASSED_ON

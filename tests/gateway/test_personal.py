@@ -11,10 +11,9 @@ from starlette.responses import JSONResponse, Response
 
 from services.gateway import personal
 from services.gateway.forwarding import open_client
-from tests.gateway.conftest import listening
 from tests.gateway.published import CUSTOMER, NUMBER, activity, alerted, profile, subscribed
 from tests.gateway.test_forwarding import Neighbour, between
-from tests.harness import ServiceUnderTest
+from tests.harness import ServiceUnderTest, listening
 
 WHO = {
     "customer_id": CUSTOMER, "name": "L*", "document": "id_card:33****11", "birth_date": "****-**-**", "contact_points": None,

@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from services.retention import delivery
 from services.retention.api import app as api
@@ -481,8 +482,8 @@ async def mail_server(**changes: Any) -> AsyncIterator[tuple[MailServer, Smtp]]:
     port = listening.sockets[0].getsockname()[1]
     known = {"C-1": "wu@example.org", "C-2": "a@example.org\nBcc: all@example.org"}
 
-    async def address_of(customer_id: str) -> str | None:
-        return known.get(customer_id)
+    async def address_of(message: Outgoing) -> str | None:
+        return known.get(message.customer_id)
 
     async with listening:
         yield server, Smtp(Server("127.0.0.1", port, "care@operator.test", starttls=False), address_of)
@@ -914,7 +915,7 @@ async def test_templates_are_written_and_tried_without_code(database: Database, 
 
 async def test_channels_are_opened_from_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """R10: what is missing ends the process with the fix."""
-    async with open_channels(load(), tmp_path) as channels:
+    async with open_channels(load(), Settings(), tmp_path) as channels:
         assert {name: type(one) for name, one in channels.items()} == {"sms": Sink, "email": Sink, "push": Sink}
     monkeypatch.setenv("HOLDFAST_RETENTION_SMS_BY", "webhook")
     monkeypatch.setenv("HOLDFAST_RETENTION_WEBHOOK_URL", "https://gateway.example/in")
@@ -922,14 +923,10 @@ async def test_channels_are_opened_from_settings(monkeypatch: pytest.MonkeyPatch
         load()
     monkeypatch.setenv("HOLDFAST_RETENTION_WEBHOOK_SECRET", SECRET)
     monkeypatch.setenv("HOLDFAST_RETENTION_EMAIL_BY", "smtp")
-    with pytest.raises(SystemExit, match="EMAIL_BY"):
-        async with open_channels(load(), tmp_path):
+    with pytest.raises(SystemExit, match="HOLDFAST_SERVICE_SECRET"):
+        async with open_channels(load(), Settings(), tmp_path):
             pass
-
-    async def address_of(_: str) -> str | None:
-        return None
-
-    async with open_channels(load(), tmp_path, address_of) as channels:
+    async with open_channels(load(), Settings(service_secret=SecretStr(SECRET)), tmp_path) as channels:
         assert {name: type(one) for name, one in channels.items()} == {"sms": Webhook, "email": Smtp, "push": Sink}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
@@ -18,7 +18,7 @@ from services.customer.use_cases.sealing import opened, opened_json
 from shared import clock
 from shared.database import Transaction
 from shared.errors import Gone, InvalidRequest, NotFound
-from shared.pii import Keyring, Show, mask
+from shared.pii import ERASED, Keyring, Show, mask
 
 RECENT_FACTS = 50
 KINDS = ("customer", "account", "msisdn", "imsi", "imei", "document")
@@ -89,6 +89,15 @@ async def personal(tx: Transaction, keyring: Keyring, customer_id: str, *, show:
     document["subscriptions"] = [{name: one.get(name) for name in PERSONAL_OF_SUBSCRIPTION} for one in profile["subscriptions"]]
     plain: Document = await opened(tx, keyring, document, show)
     return plain
+
+
+async def address(tx: Transaction, keyring: Keyring, customer_id: str, *, kind: Literal["phone", "email"]) -> Document:
+    """The first contact point of the kind, in plain, verified ones before others; none when its key is destroyed. Raises NotFound, Gone."""
+    row = await live(tx, customer_id)
+    points = [one for one in row.profile.get("contact_points") or () if one["kind"] == kind]
+    best = min(points, key=lambda one: not one.get("verified"), default=None)
+    value = await opened(tx, keyring, best["value"]) if best else None
+    return {"customer_id": row.customer_id, "address": None if value == ERASED else value}
 
 
 async def parked(tx: Transaction, keyring: Keyring, rows: Sequence[sa.Row[Any]]) -> list[Document]:

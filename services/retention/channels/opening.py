@@ -7,30 +7,32 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from ipaddress import ip_network
 from pathlib import Path
 
+from services.retention.channels.addresses import Addresses
 from services.retention.channels.sink import Sink
-from services.retention.channels.smtp import AddressOf, Server, Smtp
+from services.retention.channels.smtp import Server, Smtp
 from services.retention.channels.webhook import Webhook
 from services.retention.delivery import Channel
 from services.retention.settings import RetentionSettings
+from shared.settings import Settings
 
 
-def require_usable(settings: RetentionSettings, address_of: AddressOf | None) -> None:
+def require_usable(settings: RetentionSettings, common: Settings) -> None:
     """Ends the process with the fix when a channel can not be opened."""
-    if settings.email_by == "smtp" and address_of is None:
-        raise SystemExit("HOLDFAST_RETENTION_EMAIL_BY: nothing resolves customers to e-mail addresses here; use webhook, whose receiver does, or sink")
+    if settings.email_by == "smtp" and common.service_secret is None:
+        raise SystemExit("HOLDFAST_RETENTION_EMAIL_BY=smtp: set HOLDFAST_SERVICE_SECRET, here and for the customer service, which is asked for the addresses")
 
 
 @asynccontextmanager
-async def open_channels(settings: RetentionSettings, folder: Path, address_of: AddressOf | None = None) -> AsyncIterator[Mapping[str, Channel]]:
+async def open_channels(settings: RetentionSettings, common: Settings, folder: Path) -> AsyncIterator[Mapping[str, Channel]]:
     """By channel (`sms`, `email`, `push`), closed at the end. `folder`: where the sink writes."""
-    require_usable(settings, address_of)
+    require_usable(settings, common)
     used = {"sms": settings.sms_by, "email": settings.email_by, "push": settings.push_by}
     ways: dict[str, Channel] = {"sink": Sink(folder)}
     async with AsyncExitStack() as stack:
         if "webhook" in used.values():
             ways["webhook"] = await stack.enter_async_context(_webhook(settings))
-        if address_of is not None:
-            ways["smtp"] = Smtp(_server(settings), address_of)
+        if "smtp" in used.values():
+            ways["smtp"] = Smtp(_server(settings), await stack.enter_async_context(_addresses(common)))
         yield {channel: ways[way] for channel, way in used.items()}
 
 
@@ -38,6 +40,11 @@ def _webhook(settings: RetentionSettings) -> Webhook:
     assert settings.webhook_url and settings.webhook_secret, "settings that lack them do not load"
     allowed = [ip_network(one.strip()) for one in settings.webhook_networks.split(",") if one.strip()]
     return Webhook(settings.webhook_url, settings.webhook_secret.get_secret_value(), allowed=allowed)
+
+
+def _addresses(common: Settings) -> Addresses:
+    assert common.service_secret, "without it nothing is opened"
+    return Addresses(common.url_of("customer"), common.service_secret.get_secret_value())
 
 
 def _server(settings: RetentionSettings) -> Server:

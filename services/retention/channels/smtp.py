@@ -13,11 +13,19 @@ from typing import NamedTuple
 
 from services.retention.delivery import Answer, Outgoing
 
-AddressOf = Callable[[str], Awaitable[str | None]]
-"""Customer id -> e-mail address, None when there is none: whoever holds it sealed answers, it is not kept here."""
+AddressOf = Callable[[Outgoing], Awaitable[str | None]]
+"""Whom a message is for -> their e-mail address, None when there is none: whoever holds it sealed answers, it is not kept here."""
 
 STEP_SECONDS = 3.0
 """Each step of the dialogue: with all of them a call still stays well within a lease."""
+
+
+class AddressNotKnown(Exception):
+    """Who holds the addresses gave no answer, or refused one: there may be one all the same. `code` says what happened, without the address."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
 
 
 class Server(NamedTuple):
@@ -36,7 +44,10 @@ class Smtp:
         self._server, self._address_of = server, address_of
 
     async def send(self, message: Outgoing) -> Answer:
-        address = await self._address_of(message.customer_id)
+        try:
+            address = await self._address_of(message)
+        except AddressNotKnown as error:
+            return Answer("retry", error.code)
         if address is None:
             return Answer("unaddressed", "no_address")
         try:

@@ -1,0 +1,43 @@
+"""HTTP in, from our own services only: the one address that a message is to go to. The gateway passes none of it on."""
+
+from __future__ import annotations
+
+import hmac
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Header, Path, Query, Request
+
+from services.customer.routes.audit import Reads
+from services.customer.schemas.addresses import Address
+from services.customer.use_cases import reading
+from shared.errors import ServicesOnly
+from shared.settings import Settings
+from shared.web import Actor, Keys, Reading
+
+
+async def _of_a_service(request: Request, secret: Annotated[str, Header(alias="X-Service-Secret", max_length=500)] = "") -> None:
+    """Raises ServicesOnly, also for everybody while no secret is set."""
+    settings: Settings = request.app.state.settings
+    if settings.service_secret is None:
+        raise ServicesOnly("HOLDFAST_SERVICE_SECRET is not set: nobody may ask")
+    if not hmac.compare_digest(secret.encode(), settings.service_secret.get_secret_value().encode()):
+        raise ServicesOnly
+
+
+ROUTER = APIRouter(prefix="/internal", tags=["internal"], dependencies=[Depends(_of_a_service)])
+
+
+@ROUTER.get("/customers/{customer_id}/address", operation_id="get_address", summary="Where a message to the customer goes, in plain: goes into the audit log")
+async def get_address(
+    connection: Reading,
+    keyring: Keys,
+    journal: Reads,
+    actor: Actor,
+    customer_id: Annotated[str, Path(max_length=128)],
+    kind: Literal["phone", "email"],
+    purpose: Annotated[str, Query(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f]+$", description="What it is needed for: into the audit log")],
+) -> Address:
+    found = Address.model_validate(await reading.address(connection, keyring, customer_id, kind=kind))
+    if found.address is not None:
+        await journal.note(actor=actor, action="address", customer_id=found.customer_id, details={"kind": kind, "purpose": purpose})
+    return found
