@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from services.customer.use_cases import recording
 from shared.contracts.registry import INPUTS
-from shared.contracts.retention import OutcomeRecorded
+from shared.contracts.retention import ContactAttempted, OutcomeRecorded, ReachabilityChanged
 from shared.worker import Batch, Delivery, Handlers
 
 
@@ -12,4 +12,4 @@ async def on_reported_record(batch: Batch, deliveries: list[Delivery]) -> None:
     await recording.record(batch, deliveries)
 
 
-HANDLERS: Handlers = dict.fromkeys((*INPUTS, OutcomeRecorded), on_reported_record)
+HANDLERS: Handlers = dict.fromkeys((*INPUTS, OutcomeRecorded, ContactAttempted, ReachabilityChanged), on_reported_record)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
-from shared.contracts import network, orders, topics
+from shared.contracts import network, orders, retention, topics
 from shared.contracts.envelope import Payload
 from shared.pii import Token
 
@@ -179,6 +179,12 @@ def _move_device(profile: Document, data: Document, fact: RegistryFact) -> None:
             return
 
 
+def _reach(profile: Document, data: Document, fact: RegistryFact) -> None:
+    """How well the customer is reached by a channel, as retention learned it."""
+    learned = {"state": data["state"], "since": fact.occurred_at.isoformat(), "best_part": data.get("best_part")}
+    profile["reachability"] = profile.get("reachability", {}) | {data["channel"]: learned}
+
+
 _FOLDS: dict[str, Change] = {
     orders.CustomerRegistered.type: _register,
     orders.CustomerUpdated.type: _update,
@@ -198,6 +204,7 @@ _FOLDS: dict[str, Change] = {
     orders.PortOutCompleted.type: _port_out,
     orders.CugMembershipChanged.type: _member("cugs", "cug", joins=lambda data: bool(data["member"])),
     network.DeviceChanged.type: _move_device,
+    retention.ReachabilityChanged.type: _reach,
 }
 
 REGISTRY_TYPES = frozenset(_FOLDS)

@@ -17,6 +17,11 @@ Month = str
 CaseStage = Literal["intake", "analysis", "resolution", "feedback"]
 
 
+ReachState = Literal["unknown", "good", "poor", "unreachable"]
+# A part of the day on the customer's own clock.
+DayPart = Literal["morning", "afternoon", "evening", "night"]
+
+
 class Fact(Part):
     """One event that was reported about the customer, as it was validated."""
 
@@ -57,6 +62,14 @@ class SealedContactPoint(Part):
     verified: bool = False
 
 
+class ChannelReach(Part):
+    """How well the customer is reached by one channel, as retention learned from what came of trying."""
+
+    state: ReachState
+    since: AwareDatetime
+    best_part: DayPart | None = None
+
+
 class Lookup(Part):
     identifier: Id
     since: AwareDatetime
@@ -73,6 +86,7 @@ class Profile(CustomerAttributes):
     birth_date: Sealed | None = None
     contact_points: tuple[SealedContactPoint, ...] | None = None  # type: ignore[assignment]  # as in the base, but sealed
     lookups: tuple[Lookup, ...] = Field(default=(), description="What the customer is found by now: `kind:` and a keyed hash, as a subject's stand-in")
+    reachability: dict[Word, ChannelReach] | None = Field(default=None, description="By channel; one that is not there was never tried")
     accounts: tuple[Id, ...] = ()
     registered_at: AwareDatetime | None = None
     subscriptions: tuple[Subscription, ...] = ()

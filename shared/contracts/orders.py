@@ -53,6 +53,7 @@ class CustomerAttributes(Part):
     acquisition_agent: Id | None = None
     timezone: Word | None = Field(default=None, description="IANA name; quiet hours are kept in it")
     do_not_contact: bool | None = None
+    preferred_channel: Channel | None = Field(default=None, description="By which they like to be contacted, where they agreed to it")
     consents: tuple[Consent, ...] | None = Field(default=None, max_length=16)
 
 

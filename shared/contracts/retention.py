@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import AwareDatetime, Field
 
 from shared.contracts import topics
+from shared.contracts.customer import DayPart, ReachState
 from shared.contracts.envelope import Id, Part, Payload, PersonalText, Text, Word
 
 OutcomeResult = Literal["saved", "lost", "undecided", "unreached", "wrong_number"]
@@ -87,6 +88,67 @@ class TaskCancelled(Payload):
         description="After a merge: the one customer has another open task, or may not be contacted; or the customer was erased"
     )
     cancelled_at: AwareDatetime
+
+
+class TaskRescheduled(Payload):
+    """A task is due at another moment: the customer asked for it, or an attempt reached nobody and there is another one."""
+
+    type: ClassVar = "retention.task_rescheduled.v1"
+    topic: ClassVar = topics.CONTACTS
+    about: ClassVar = ("customer",)
+    example: ClassVar[dict[str, Any]] = {
+        "task_id": "save-on-warning:usage_fall:C-1:e-9", "campaign_id": "save-on-warning", "reason": "asked", "attempts": 0,
+        "due_at": "2026-11-05T10:00:00Z", "actor": "A-88", "rescheduled_at": "2026-11-03T03:12:00Z",
+    }  # fmt: skip
+
+    task_id: Id
+    campaign_id: Id
+    reason: Literal["asked", "unreached"]
+    attempts: int = Field(ge=0, description="Made so far that reached nobody")
+    due_at: AwareDatetime = Field(description="Not before: inside the recipient's calling hours")
+    actor: Id
+    rescheduled_at: AwareDatetime
+
+
+class ContactAttempted(Payload):
+    """An attempt reached nobody, and is not the end of its task: the last one is told by the outcome."""
+
+    type: ClassVar = "retention.contact_attempted.v1"
+    topic: ClassVar = topics.OUTCOMES
+    about: ClassVar = ("customer",)
+    example: ClassVar[dict[str, Any]] = {
+        "task_id": "save-on-warning:usage_fall:C-1:e-9", "campaign_id": "save-on-warning", "channel": "call", "attempt": 1, "result": "unreached",
+        "agent": "A-88", "attempted_at": "2026-11-03T03:12:00Z", "next_due_at": "2026-11-03T09:00:00Z",
+    }  # fmt: skip
+
+    task_id: Id
+    campaign_id: Id
+    channel: Word
+    attempt: int = Field(ge=1)
+    result: Literal["unreached"]
+    agent: Id
+    attempted_at: AwareDatetime
+    next_due_at: AwareDatetime
+
+
+class ReachabilityChanged(Payload):
+    """How well a customer is reached by a channel became another word: learned from attempts, outcomes and receipts."""
+
+    type: ClassVar = "retention.reachability_changed.v1"
+    topic: ClassVar = topics.OUTCOMES
+    about: ClassVar = ("customer",)
+    example: ClassVar[dict[str, Any]] = {
+        "channel": "call", "state": "unreachable", "previous_state": "poor", "reason": "wrong_number", "rate": 0.2, "best_part": "evening",
+        "changed_at": "2026-11-03T03:12:00Z",
+    }  # fmt: skip
+
+    channel: Word
+    state: ReachState
+    previous_state: ReachState
+    reason: Text | None = Field(default=None, description="The hard evidence, of one that is unreachable")
+    rate: float = Field(ge=0, le=1, description="How likely the next try arrives")
+    best_part: DayPart | None = Field(default=None, description="Of the day on the customer's clock; null: none is clearly better")
+    changed_at: AwareDatetime
 
 
 class OutcomeRecorded(Payload):
@@ -206,6 +268,9 @@ PAYLOADS: tuple[type[Payload], ...] = (
     DecisionMade,
     TaskOpened,
     TaskCancelled,
+    TaskRescheduled,
+    ContactAttempted,
+    ReachabilityChanged,
     OutcomeRecorded,
     MessageSent,
     MessageDelivered,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from services.customer.quality import HALF_LIFE, Outcome, assess, flaw_of, of_contact_point, outcome_of, reachability
 from shared.bus import Message
 from shared.contracts.care import AgentContacted
-from shared.contracts.retention import OutcomeRecorded
+from shared.contracts.retention import ContactAttempted, OutcomeRecorded, ReachabilityChanged
 from tests.builders import NOON, cloud_event, message, registered
 from tests.customer.comparing import compared
 from tests.harness import ServiceUnderTest
@@ -99,6 +99,26 @@ async def test_reachability_is_learned_from_outcomes(customer: ServiceUnderTest)
     await compared(customer, spoke, cloud_event(AgentContacted, "customer:C-1", at=NOON - timedelta(days=4), direction="inbound"))
     found = await quality(customer, "C-1")
     assert (found["channels"]["call"]["attempts"], found["channels"]["call"]["reached"], found["flaws"]) == (3, 1, {})
+
+
+async def test_what_retention_learned_of_reaching_a_customer_is_in_their_profile(customer: ServiceUnderTest) -> None:
+    """R15 C2: by channel, as it was told last, in the timeline too; an attempt that reached nobody counts like an outcome."""
+    started = NOON - timedelta(days=9)
+    missed = message(cloud_event(ContactAttempted, "customer:C-1", at=started), topic=ContactAttempted.topic)
+    words = [("poor", None), ("good", "evening")]
+    learned = [
+        message(
+            cloud_event(ReachabilityChanged, "customer:C-1", at=started + timedelta(days=day), channel="call", state=state, best_part=best),
+            topic=ReachabilityChanged.topic,
+        )
+        for day, (state, best) in enumerate(words)
+    ]
+    await compared(customer, customer_of("C-1", preferred_channel="sms"), missed, *reversed(learned))
+    view = (await customer.http.get("/customers/C-1")).json()
+    assert view["profile"]["reachability"]["call"] == {"state": "good", "since": (started + timedelta(days=1)).isoformat(), "best_part": "evening"}
+    assert view["profile"]["preferred_channel"] == "sms"
+    assert [fact["type"] for fact in view["facts"]].count(ReachabilityChanged.type) == 2
+    assert (await quality(customer, "C-1"))["channels"]["call"]["attempts"] == 1
 
 
 async def test_a_new_number_starts_anew(customer: ServiceUnderTest) -> None:

@@ -11,10 +11,10 @@ import sqlalchemy as sa
 from services.customer.tables import FACTS, QUALITIES
 from shared.contracts.care import AgentContacted
 from shared.contracts.orders import CustomerRegistered, CustomerUpdated
-from shared.contracts.retention import OutcomeRecorded
+from shared.contracts.retention import ContactAttempted, OutcomeRecorded
 from shared.database import Transaction, among, insert_rows
 
-OUTCOME_TYPES = (OutcomeRecorded.type, AgentContacted.type)
+OUTCOME_TYPES = (OutcomeRecorded.type, ContactAttempted.type, AgentContacted.type)
 TOLD_TYPES = (CustomerRegistered.type, CustomerUpdated.type)
 
 
