@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from services.gateway import use_cases
 from shared.contracts.customer import Activity
-from shared.contracts.retention import DecisionMade, OutcomeRecorded, TaskCancelled, TaskOpened
+from shared.contracts.retention import DecisionMade, OutcomeRecorded, TaskCancelled, TaskOpened, TaskRescheduled
 from shared.contracts.segmentation import AlertRaised, ChurnScored, ChurnScoreDropped, MomentReached, RfmDropped, RfmScored, StandingChanged, StandingDropped
 from shared.worker import Batch, Delivery, Handlers
 
@@ -26,6 +26,7 @@ KEPT = (
     DecisionMade,
     TaskOpened,
     TaskCancelled,
+    TaskRescheduled,
     OutcomeRecorded,
 )
 HANDLERS: Handlers = dict.fromkeys(KEPT, on_published_keep_view)

@@ -65,6 +65,12 @@ async def open_tasks(tx: Transaction, rows: Mapping[str, Fields]) -> None:
     await insert_rows(tx, TASKS, [rows[one] for one in sorted(rows)], key=("task_id",), merge=dict.fromkeys(TASK_FIELDS, "replace"))
 
 
+async def move_tasks(tx: Transaction, due: Mapping[str, datetime]) -> None:
+    """By task id, when each is due from now on: of several moments of one task the last that was told."""
+    for task_id in sorted(due):
+        await tx.execute(sa.update(TASKS).where(TASKS.c.task_id == task_id).values(due_at=due[task_id]))
+
+
 async def cancel_tasks(tx: Transaction, rows: Mapping[str, Fields]) -> None:
     """By task id. One that is done stays done; one that did not come yet is kept as cancelled."""
     await insert_rows(tx, TASKS, [rows[one] for one in sorted(rows)], key=("task_id",))

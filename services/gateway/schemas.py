@@ -178,6 +178,15 @@ class OutcomeReport(BaseModel):
     note: Text = ""
 
 
+class Reschedule(BaseModel):
+    due_at: AwareDatetime = Field(description="Inside the recipient's calling hours")
+    reason: Text
+
+
+class WriteInstead(BaseModel):
+    channel: Literal["sms", "email", "push"]
+
+
 class RecutRequest(BaseModel):
     as_of: date | None = Field(default=None, description="The day recency is counted to; nothing: today")
 
@@ -215,6 +224,7 @@ class Variant(BaseModel):
 class CampaignContent(BaseModel):
     name: str
     channel: Literal["call", "sms", "email", "push"] = "call"
+    fallback_channels: list[Literal["call", "sms", "email", "push"]] = Field(default=[], description="By which else, in this order")
     offers: dict[AlertKind, list[Id]] = Field(description="Kind of alert that triggers it -> offers, the preferred one first")
     variants: list[Variant] = Field(default=[], max_length=10, description="To be compared with each other, and with the hold-out they share")
     hold_out_share: float = Field(default=0.1, ge=0.01, le=0.9)

@@ -11,7 +11,7 @@ from services.gateway import repository
 from services.gateway.view import apply
 from shared import clock
 from shared.contracts.envelope import Payload
-from shared.contracts.retention import OutcomeRecorded, TaskCancelled, TaskOpened
+from shared.contracts.retention import OutcomeRecorded, TaskCancelled, TaskOpened, TaskRescheduled
 from shared.contracts.segmentation import AlertRaised
 from shared.database import Transaction
 from shared.errors import Gone, NotFound
@@ -33,6 +33,7 @@ async def keep(batch: Batch, deliveries: Sequence[Delivery]) -> None:
     await repository.replace_lookups(tx, {view.customer_id: view.claims for view in changed if view.claims is not None})
     await repository.insert_alerts(tx, {one.event.data.alert_id: _alert_row(one) for one in _of(deliveries, AlertRaised)})
     await repository.open_tasks(tx, {one.event.data.task_id: _task_row(one) for one in _of(deliveries, TaskOpened)})
+    await repository.move_tasks(tx, {one.event.data.task_id: one.event.data.due_at for one in _of(deliveries, TaskRescheduled)})
     await repository.cancel_tasks(tx, {one.event.data.task_id: _cancelled_row(one) for one in _of(deliveries, TaskCancelled)})
     await repository.finish_tasks(tx, {one.event.data.task_id: _outcome_row(one) for one in _of(deliveries, OutcomeRecorded)})
     await repository.drop_lists(tx, [view.customer_id for view in views.values() if view.erased_at])

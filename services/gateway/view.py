@@ -12,7 +12,7 @@ import orjson
 
 from shared.contracts.customer import Activity, Fact, Lookup, Profile
 from shared.contracts.envelope import Event, Payload
-from shared.contracts.retention import DecisionMade, OutcomeRecorded, TaskCancelled, TaskOpened
+from shared.contracts.retention import DecisionMade, OutcomeRecorded, TaskCancelled, TaskOpened, TaskRescheduled
 from shared.contracts.segmentation import AlertRaised, ChurnScored, ChurnScoreDropped, MomentReached, RfmDropped, RfmScored, StandingChanged, StandingDropped
 from shared.errors import InvalidEvent
 from shared.pii import ERASED, SEALED
@@ -250,6 +250,14 @@ def _on_task_cancelled(view: View, event: Event[TaskCancelled]) -> None:
     _merge_task(view, {"opened_at": said["cancelled_at"], "outcome": None}, about | {"status": "cancelled", "cancelled": said})
 
 
+def _on_task_rescheduled(view: View, event: Event[TaskRescheduled]) -> None:
+    """It is told by the topic that told of the task, after it."""
+    moved = {"due_at": _text(event.data.due_at), "attempts": event.data.attempts}
+    contacts = view.now("contacts")
+    tasks = [task | moved if task["task_id"] == event.data.task_id else task for task in contacts["tasks"]]
+    view.changed["contacts"] = contacts | {"tasks": tasks}
+
+
 def _merge_task(view: View, unless_known: Document, known: Document) -> None:
     """A task and its outcome come by two topics: either may be first."""
     contacts = view.now("contacts")
@@ -285,5 +293,6 @@ _CHANGES: dict[type[Payload], Callable[[View, Event[Any]], None]] = {
     DecisionMade: _on_decision_made,
     TaskOpened: _on_task_opened,
     TaskCancelled: _on_task_cancelled,
+    TaskRescheduled: _on_task_rescheduled,
     OutcomeRecorded: _on_outcome_recorded,
 }

@@ -85,6 +85,8 @@ class Campaign:
     budget_minor: int | None = None
     """Of a calendar month; None: none is set."""
     variants: Sequence[Variant] = ()
+    fallback_channels: Sequence[Channel] = ()
+    """By which else, in this order, whom the first does not reach or who did not agree to it."""
 
     def variant(self, customer_id: str, assigned: str | None) -> Variant | None:
         """The one they were assigned to, else the one they are drawn into; None: the campaign has none."""

@@ -11,9 +11,11 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from services.retention.arbitration import Record, Weighed
-from services.retention.campaign import Campaign, Offer, Variant
+from services.retention.campaign import Campaign, Channel, Offer, Variant
+from services.retention.channel_choice import Choice
 from services.retention.contactable import Contactable
 from services.retention.hold_out import GLOBAL_SHARE, Arm, arm_of, bucket, global_bucket
+from services.retention.reachability import Reach, why_not
 from services.retention.worth import Worth
 from shared.contracts.retention import Gate
 
@@ -67,10 +69,17 @@ class Situation:
     """Of an earlier exposure."""
     objections: Collection[str] | None = None
     """What the customer refuses, under any of their ids; None: nobody looked."""
+    choice: Choice | None = None
+    reach: Reach | None = None
+    """By the channel of the choice."""
 
     @property
     def variant(self) -> Variant | None:
         return self.campaign.variant(self.customer.customer_id, self.assigned_variant)
+
+    @property
+    def channel(self) -> Channel:
+        return self.choice.channel if self.choice else self.campaign.channel
 
     @property
     def bucket(self) -> float:
@@ -115,8 +124,15 @@ def do_not_contact(s: Situation) -> Check:
 
 
 def consent(s: Situation) -> Check:
-    granted = s.customer.consents.get(s.campaign.channel)
-    return granted is True, f"consent to marketing by {s.campaign.channel}: {_said(granted)}"
+    granted = s.customer.consents.get(s.channel)
+    return granted is True, f"consent to marketing by {s.channel}: {_said(granted)}"
+
+
+def reachable(s: Situation) -> Check:
+    """Refuses by hard evidence alone: who was never tried may be tried."""
+    evidence = why_not(s.reach, s.now)
+    state = evidence or (f"{s.reach.state}, rate {s.reach.rate:.2f}" if s.reach else "never tried")
+    return evidence is None, f"by {s.channel}: {state}" + (f"; {s.choice.reason}" if s.choice and s.campaign.fallback_channels else "")
 
 
 def objection(s: Situation) -> Check:
@@ -143,11 +159,11 @@ def open_complaint(s: Situation) -> Check:
 def offer(s: Situation) -> Check:
     if s.offer is not None:
         pieces = "" if s.offer.stock is None else f", {s.left.get(s.offer.offer_id, 0)} left of {s.offer.stock}"
-        return s.offer.may_be_made(s.campaign.channel, s.left), f"{s.offer.offer_id} by {s.campaign.channel}{pieces}"
+        return s.offer.may_be_made(s.channel, s.left), f"{s.offer.offer_id} by {s.channel}{pieces}"
     payment_types = ", ".join(s.customer.payment_types) or "none"
     gone = [one.offer_id for one in s.listed if one.stock is not None and s.left.get(one.offer_id, 0) <= 0]
     sold_out = f"; sold out: {', '.join(gone)}" if gone else ""
-    return False, f"none valid now by {s.campaign.channel} for payment type {payment_types}{sold_out}"
+    return False, f"none valid now by {s.channel} for payment type {payment_types}{sold_out}"
 
 
 def not_to_be_disturbed(s: Situation) -> Check:
@@ -205,6 +221,7 @@ GATES: tuple[Callable[[Situation], Check], ...] = (
     do_not_contact,
     consent,
     objection,
+    reachable,
     timezone,
     open_complaint,
     offer,

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from shared.contracts.customer import Activity, Profile
+from shared.contracts.customer import Activity, Profile, Subscription
 from shared.contracts.orders import Consent
 from shared.errors import InvalidEvent
+from shared.pii import Token
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,10 @@ class Contactable:
     payment_types: Sequence[str] = ()
     language: str | None = None
     left_at: datetime | None = None
+    preferred_channel: str | None = None
+    account_manager: str | None = None
+    contact_marks: Mapping[str, Sequence[str]] | None = None
+    """By channel, keyed hashes of the numbers or addresses it goes to: enough to see that another one was told of."""
 
     @property
     def is_gone(self) -> bool:
@@ -76,7 +81,28 @@ def _with_profile(held: Contactable, sequence: int, profile: Profile) -> Contact
         payment_types=sorted({one.payment_type for one in live if one.payment_type}),
         language=profile.language,
         left_at=None if live else max((one.terminated_at for one in profile.subscriptions if one.activated_at and one.terminated_at), default=None),
+        preferred_channel=profile.preferred_channel,
+        account_manager=profile.account_manager,
+        contact_marks=_marks(profile, live),
     )
+
+
+def renewed(before: Contactable, after: Contactable) -> set[str]:
+    """The channels for which another number or address was told of than those that were known."""
+    if before.contact_marks is None or after.contact_marks is None:
+        return set()
+    known = before.contact_marks
+    return {channel for channel, marks in after.contact_marks.items() if not set(marks) <= set(known.get(channel, ()))}
+
+
+def _marks(profile: Profile, live: Iterable[Subscription]) -> dict[str, list[str]]:
+    points = profile.contact_points or ()
+    numbers = _indexes([*(one.value for one in points if one.kind == "phone"), *(one.msisdn for one in live if one.msisdn)])
+    return {"call": numbers, "sms": numbers, "email": _indexes(one.value for one in points if one.kind == "email")}
+
+
+def _indexes(sealed: Iterable[str]) -> list[str]:
+    return sorted({token.index for token in map(Token.of, sealed) if token and token.index})
 
 
 def _to_marketing(consents: Iterable[Consent]) -> dict[str, bool]:

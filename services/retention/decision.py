@@ -9,10 +9,11 @@ from datetime import datetime
 from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
-from services.retention.calling_hours import next_allowed
+from services.retention.attempts import first_attempt
 from services.retention.campaign import Offer
 from services.retention.contact_policy import Situation, check, global_hold_out, hold_out
 from services.retention.hold_out import Arm
+from services.retention.reachability import best_part
 from shared.contracts.retention import Gate
 
 Verdict = Literal["contact", "held_out", "refused"]
@@ -64,7 +65,8 @@ def decide(situation: Situation) -> Decision:
     if failed:
         return Decision("held_out", gates, arm="hold_out")
     assert situation.offer and situation.zone, "their gates passed"
-    due_at = next_allowed(situation.now, situation.campaign.hours, situation.zone)
+    best = best_part(situation.reach) if situation.channel == "call" else None
+    due_at = first_attempt(situation.now, situation.campaign.hours, situation.zone, best)
     variant = situation.variant.name if situation.variant else None
     return Decision("contact", gates, arm="treatment", contact=Contact(situation.offer, due_at, situation.zone), variant=variant)
 

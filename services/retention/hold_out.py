@@ -34,7 +34,7 @@ def variant_of(salt: str, campaign_id: str, customer_id: str, shares: Mapping[st
         left -= share
         if left < 0:
             return name
-    return next(reversed(shares), None)
+    return next(reversed(list(shares)), None)
 
 
 def stratified(ids_by_stratum: Mapping[str, Collection[str]], share: float, salt: str, campaign_id: str) -> dict[str, Arm]:

@@ -13,7 +13,7 @@ def with_offer(s: Situation) -> Situation:
     """The same in the hour of the decision and whenever it is recomputed: it looks at nothing but the situation. Of who objects to
     personalised marketing nothing that is estimated is looked at: the first offer of the list is made."""
     worth = None if PERSONALISED in (s.objections or ()) else s.worth
-    eligible = eligible_offers(s.listed, payment_types=s.customer.payment_types, at=s.now, channel=s.campaign.channel, left=s.left)
+    eligible = eligible_offers(s.listed, payment_types=s.customer.payment_types, at=s.now, channel=s.channel, left=s.left)
     weighed = weigh(eligible, worth, s.records, contact_cost_minor=s.contact_cost_minor)
     by_id = {offer.offer_id: offer for offer in eligible}
     offer = by_id[weighed[0].offer_id] if weighed else next(iter(eligible), None)

@@ -28,7 +28,7 @@ def to_cancel(tasks: Sequence[OpenTask], survivor: Contactable, *, held_out: Col
     reasons: dict[str, Reason] = {}
     kept = False
     for task in sorted(tasks, key=lambda task: (task.customer_id != survivor.customer_id, -task.priority, task.opened_at, task.task_id)):
-        if task.campaign_id in held_out or not _may_be_contacted(survivor, task.channel):
+        if task.campaign_id in held_out or not may_be_contacted(survivor, task.channel):
             reasons[task.task_id] = "not_contactable"
         elif kept:
             reasons[task.task_id] = "superseded"
@@ -37,5 +37,5 @@ def to_cancel(tasks: Sequence[OpenTask], survivor: Contactable, *, held_out: Col
     return reasons
 
 
-def _may_be_contacted(customer: Contactable, channel: str) -> bool:
+def may_be_contacted(customer: Contactable, channel: str) -> bool:
     return customer.profile_sequence > 0 and not customer.do_not_contact and customer.consents.get(channel) is True

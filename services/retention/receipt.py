@@ -19,10 +19,12 @@ import orjson
 from services.retention.arbitration import Record, Weighed
 from services.retention.calling_hours import CallingHours
 from services.retention.campaign import Campaign, Offer, Variant
+from services.retention.channel_choice import Choice
 from services.retention.contact_policy import GATES, POLICY, Situation
 from services.retention.contactable import Contactable
 from services.retention.decision import Decision, decide
 from services.retention.offering import with_offer
+from services.retention.reachability import Reach
 from services.retention.worth import Worth
 
 Document = dict[str, Any]
@@ -73,6 +75,8 @@ def write(s: Situation) -> Written:
     inputs |= {"offer": version(s.offer)} if s.offer else {}
     inputs |= {"listed": [version(one) for one in s.listed]} if s.listed else {}
     inputs |= {"records": s.records} if s.records else {}
+    inputs |= {"choice": s.choice} if s.choice else {}
+    inputs |= {"reach": asdict(s.reach)} if s.reach else {}
     return Written(_canonical(inputs), contents)
 
 
@@ -90,6 +94,8 @@ def read(inputs: str, contents: Mapping[str, str], *, worth: Mapping[str, Any], 
         listed=[_offer(orjson.loads(contents[one])) for one in told.get("listed", ())],
         zone=ZoneInfo(told["zone"]) if told["zone"] else None,
         records={offer_id: Record(*record) for offer_id, record in told.get("records", {}).items()},
+        choice=Choice(*told["choice"]) if "choice" in told else None,
+        reach=_reach(told["reach"]) if "reach" in told else None,
         weighed=[Weighed(**one) for one in weighed],
         worth=Worth(**worth) if worth else None,
     )
@@ -142,6 +148,10 @@ def _default(one: Any) -> Any:
 def _customer(told: Document) -> Contactable:
     left_at = told.get("left_at")
     return Contactable(**told | ({"left_at": datetime.fromisoformat(left_at)} if left_at else {}))
+
+
+def _reach(told: Document) -> Reach:
+    return Reach(**told | ({"seen_at": datetime.fromisoformat(told["seen_at"])} if told["seen_at"] else {}))
 
 
 def _campaign(told: Document) -> Campaign:

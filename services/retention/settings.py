@@ -18,6 +18,7 @@ class RetentionSettings(OperatorZone):
 
     contact_cost_minor: int = Field(default=1_500, ge=0, le=1_000_000, description="What a contact by an agent costs us, in minor units")
     message_cost_minor: int = Field(default=5, ge=0, le=1_000_000, description="What a message costs us, in minor units")
+    most_attempts: int = Field(default=3, ge=1, le=10, description="Calls of one task that reach nobody, until it ends")
     language: str = Field(default="en", pattern="^[a-z]{2}$", description="Of messages to customers without a language of their own")
 
     sms_by: Literal["sink", "webhook"] = Field(default="sink", description="How text messages leave: `sink` only writes them to files")

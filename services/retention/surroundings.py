@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from services.retention.arbitration import Record
 from services.retention.campaign import Campaign, Offer
+from services.retention.channel_choice import choose
 from services.retention.contact_policy import Situation
 from services.retention.contactable import Contactable
 from services.retention.decision import Decision
 from services.retention.hold_out import Arm
 from services.retention.offering import with_offer
+from services.retention.reachability import Reach
 from services.retention.worth import Worth
 from shared.clock import zone_of
 from shared.contracts.segmentation import AlertRaised
@@ -50,12 +52,16 @@ class Surroundings:
     variants: Mapping[tuple[str, str], str]
     """By campaign and customer, like `arms`."""
     objections: Mapping[str, Collection[str]]
+    reaches: Mapping[str, Mapping[str, Reach]] = field(default_factory=dict)
+    """By customer and channel."""
 
     def situation(self, alert: Alert, campaign: Campaign, customer: Contactable) -> Situation:
         since = self.now - timedelta(days=campaign.cap_days)
         variant = self._variant(campaign.campaign_id, alert.customer_id)
         preferred = campaign.offers_to(alert.raised.kind, campaign.variant(alert.customer_id, variant))
         listed = [self.catalogue[offer_id] for offer_id in preferred if offer_id in self.catalogue]
+        reaches = self._reaches(alert.customer_id)
+        choice = choose(campaign, customer, reaches, self.now)
         situation = Situation(
             now=self.now,
             customer=customer,
@@ -73,11 +79,20 @@ class Surroundings:
             listed=listed,
             records={one.offer_id: self.records[one.offer_id] for one in listed if one.offer_id in self.records},
             left={one.offer_id: self.left[one.offer_id] for one in listed if one.stock is not None},
-            contact_cost_minor=self.contact_costs[campaign.channel],
+            contact_cost_minor=self.contact_costs[choice.channel],
             assigned_variant=variant,
             objections=sorted({scope for one in self._ids(alert.customer_id) for scope in self.objections.get(one, ())}),
+            choice=choice,
+            reach=reaches.get(choice.channel),
         )
         return with_offer(situation)
+
+    def _reaches(self, customer_id: str) -> dict[str, Reach]:
+        """What is known of the customer's own id; of a channel that was not tried under it, what is known under another."""
+        found: dict[str, Reach] = {}
+        for one in reversed(self._ids(customer_id)):
+            found |= self.reaches.get(one, {})
+        return found
 
     def _assigned(self, campaign_id: str, customer_id: str) -> Arm | None:
         """Who was ever held out, under whichever id, stays held out: being contacted under the other would spoil the comparison."""
@@ -90,11 +105,12 @@ class Surroundings:
     def _ids(self, customer_id: str) -> tuple[str, ...]:
         return (customer_id, *self.members.get(customer_id, ()))
 
-    def note(self, customer_id: str, campaign: Campaign, decision: Decision, *, cost_minor: int) -> None:
+    def note(self, situation: Situation, decision: Decision) -> None:
+        customer_id, campaign = situation.customer.customer_id, situation.campaign
         if decision.arm:
             self.arms.setdefault((campaign.campaign_id, customer_id), decision.arm)
         if decision.contact:
             self.contacts.setdefault(customer_id, []).append(self.now)
-            self.open_tasks[campaign.campaign_id] += campaign.channel == "call"
-            self.budget_used[campaign.campaign_id] += cost_minor
+            self.open_tasks[campaign.campaign_id] += situation.channel == "call"
+            self.budget_used[campaign.campaign_id] += situation.cost_minor
             self.left[decision.contact.offer.offer_id] -= decision.contact.offer.stock is not None

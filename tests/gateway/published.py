@@ -8,7 +8,7 @@ from typing import Any
 from shared.bus import Message
 from shared.contracts.customer import Activity
 from shared.contracts.envelope import Payload, PersonalKind
-from shared.contracts.retention import DecisionMade, OutcomeRecorded, TaskCancelled, TaskOpened
+from shared.contracts.retention import DecisionMade, OutcomeRecorded, TaskCancelled, TaskOpened, TaskRescheduled
 from shared.contracts.segmentation import AlertRaised, ChurnScored, ChurnScoreDropped, MomentReached, RfmDropped, RfmScored, StandingChanged, StandingDropped
 from shared.pii import Keyring, Token
 from tests.builders import NOON, cloud_event, message
@@ -112,6 +112,10 @@ def decided(decision_id: str = "decision-1", *, customer: str = CUSTOMER, at: da
 
 def opened(task_id: str = "task-1", *, customer: str = CUSTOMER, at: datetime = NOON, due: datetime | None = None, **data: Any) -> Message:
     return published(TaskOpened, customer, task_id=task_id, opened_at=at.isoformat(), due_at=(due or at).isoformat(), **data)
+
+
+def moved(task_id: str = "task-1", *, due: datetime, customer: str = CUSTOMER, **data: Any) -> Message:
+    return published(TaskRescheduled, customer, task_id=task_id, due_at=due.isoformat(), **data)
 
 
 def cancelled(task_id: str = "task-1", reason: str = "superseded", *, customer: str = CUSTOMER, at: datetime = NOON) -> Message:

@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from tests.builders import NOON
-from tests.gateway.published import alerted, finished, opened
+from tests.gateway.published import CUSTOMER, alerted, finished, moved, opened
 from tests.harness import ServiceUnderTest
 
 
@@ -56,6 +56,19 @@ async def test_an_outcome_closes_its_task(gateway: ServiceUnderTest) -> None:
     (done,) = await walk(gateway, "/v1/tasks", status="done")
     assert (done["task_id"], done["outcome"]["result"], done["outcome"]["note"]) == ("task-1", "lost", "went to the rival")
     assert (await gateway.http.get("/v1/tasks/task-1")).json() == done
+
+
+async def test_a_task_is_due_when_it_was_moved_to(gateway: ServiceUnderTest) -> None:
+    """R11: in the list and in the customer's view, whichever order they are looked at; one that nobody told of is none."""
+    later = NOON + timedelta(days=2)
+    await gateway.send(
+        opened("task-1"), opened("task-2"), moved("task-1", due=NOON + timedelta(days=1)), moved("task-1", due=later), moved("task-9", due=later)
+    )
+    assert [(one["task_id"], one["due_at"]) for one in await walk(gateway, "/v1/tasks")] == [
+        ("task-2", NOON.isoformat().replace("+00:00", "Z")), ("task-1", later.isoformat().replace("+00:00", "Z")),
+    ]  # fmt: skip
+    shown = (await gateway.http.get(f"/v1/customers/{CUSTOMER}", params={"fields": "contacts"})).json()["contacts"]["tasks"]
+    assert {one["task_id"]: one["due_at"][:10] for one in shown} == {"task-1": "2026-10-17", "task-2": "2026-10-15"}
 
 
 async def test_an_outcome_may_come_before_its_task(gateway: ServiceUnderTest) -> None:

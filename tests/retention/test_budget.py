@@ -48,7 +48,7 @@ async def test_a_contact_reserves_and_its_outcome_spends(retention: ServiceUnder
     one, other = (row.task_id for row in await retention.rows(sa.select(TASKS.c.task_id).order_by(TASKS.c.task_id)))
     await outcome(retention, one)
     await outcome(retention, one)
-    await outcome(retention, other, result="unreached", offer_accepted=False)
+    await outcome(retention, other, result="wrong_number", offer_accepted=False)
     (month,) = (await ledger(retention))["months"]
     assert (month["released_minor"], month["spent_minor"]) == (2 * EXPECTED, 1_500 + 15_000 + 1_500)
 

@@ -47,7 +47,8 @@ async def test_a_warning_becomes_a_decision_and_a_task(retention: ServiceUnderTe
     assert task | {"opened_at": None, "due_at": None} == {
         "task_id": decision_id, "customer_id": one, "campaign_id": "save-on-warning", "alert_id": "a-1", "offer_id": "loyalty-10", "channel": "call",
         "priority": 80, "reason": "Asked for the porting code", "script": task["script"], "opened_at": None, "due_at": None,
-        "opens": "09:00", "closes": "20:00", "timezone": zone_where_it_is(14), "status": "open", "outcome": None,
+        "opens": "09:00", "closes": "20:00", "timezone": zone_where_it_is(14), "status": "open", "outcome": None, "attempts": 0,
+        "reschedules": 0,
     }  # fmt: skip
     decided, opened_task = await retention.read(topics.CONTACTS, count=2)
     assert (decided["type"], decided["subject"], decided["data"]["verdict"]) == ("retention.decision_made.v1", f"customer:{one}", "contact")

@@ -238,7 +238,7 @@ async def test_what_came_of_an_offer_moves_its_rates(retention: ServiceUnderTest
     await retention.send(*(activity(one, 1, profile=profile()) for one in ids))
     await retention.send(*(alert(one, f"a-{one}") for one in ids))
     tasks = (await retention.http.get("/tasks")).json()["items"]
-    for task, result in zip(tasks, ("saved", "lost", "unreached"), strict=True):
+    for task, result in zip(tasks, ("saved", "lost", "wrong_number"), strict=True):
         body = {"result": result, "offer_accepted": result == "saved", "agent": "A-1"}
         answer = await retention.http.post(f"/tasks/{task['task_id']}/outcome", json=body, headers={"Idempotency-Key": task["task_id"]})
         assert answer.status_code == 200, answer.text

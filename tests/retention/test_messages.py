@@ -502,6 +502,8 @@ async def test_an_e_mail_goes_to_the_address_that_the_resolver_knows() -> None:
     ("changes", "customer_id", "answer"),
     [
         ({"recipient": "550 no wu@example.org here"}, "C-1", Answer("refused", "smtp_550")),
+        ({"recipient": "550 5.1.1 no wu@example.org here"}, "C-1", Answer("refused", "bad_mailbox")),
+        ({"recipient": "550 5.7.1 you may not send"}, "C-1", Answer("refused", "smtp_550")),
         ({"recipient": "450 wu@example.org is full"}, "C-1", Answer("retry", "smtp_450")),
         ({"data": "554 no"}, "C-1", Answer("refused", "smtp_554")),
         ({"data": "451 later"}, "C-1", Answer("retry", "smtp_451")),

@@ -33,7 +33,7 @@ async def test_an_outcome_finishes_its_task_and_is_published(retention: ServiceU
     """R11 R15"""
     [task_id] = await open_tasks(retention)
     status, outcome = await report(retention, task_id)
-    assert (status, outcome) == (200, {"task_id": task_id, **SAVED, "recorded_at": outcome["recorded_at"]})
+    assert (status, outcome) == (200, {"task_id": task_id, **SAVED, "recorded_at": outcome["recorded_at"], "next_due_at": None})
     await retention.settle()
     [event] = await retention.read(topics.OUTCOMES, count=1)
     assert (event["type"], event["subject"]) == ("retention.outcome_recorded.v1", f"customer:{customers(1)[0]}")

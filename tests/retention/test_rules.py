@@ -16,6 +16,7 @@ from services.retention.contact_policy import GATES, LONGEST_WAIT, check
 from services.retention.contactable import Contactable, hear
 from services.retention.decision import decide, decision_id
 from services.retention.hold_out import GLOBAL_SHARE, arm_of, bucket, global_bucket
+from services.retention.reachability import Reach
 from services.retention.settings import load
 from shared.clock import zone_of
 from shared.contracts.customer import Activity
@@ -124,7 +125,8 @@ def test_what_names_no_time_zone_is_none(name: str) -> None:
 def test_the_gates_stand_in_their_documented_order() -> None:
     """R9: the order in which reasons are shown is part of the contract."""
     assert [gate.gate for gate in check(situation())] == [
-        "known_customer", "not_merged_or_erased", "live_subscription", "not_visitor_or_employer_paid", "do_not_contact", "consent", "objection", "timezone",
+        "known_customer", "not_merged_or_erased", "live_subscription", "not_visitor_or_employer_paid", "do_not_contact", "consent", "objection",
+        "reachable", "timezone",
         "open_complaint", "offer", "not_to_be_disturbed", "expected_profit", "global_hold_out", "hold_out", "frequency_cap", "campaign_running", "capacity",
         "budget",
     ]  # fmt: skip
@@ -139,6 +141,7 @@ REFUSALS: dict[str, dict[str, Any]] = {
     "do_not_contact": {"customer": contactable(do_not_contact=True)},
     "consent": {"customer": contactable(consents={"sms": True})},
     "objection": {"objections": ["automated_decisions"]},
+    "reachable": {"reach": Reach("C-1", "call", blocked="wrong_number")},
     "timezone": {"zone": None},
     "open_complaint": {"open_complaints": ["K-1", "K-2"]},
     "offer": {"offer": None},

@@ -32,12 +32,14 @@ from services.gateway.schemas import (
     Receipt,
     RecutRequest,
     Redemption,
+    Reschedule,
     Restock,
     ReviewDecision,
     ReviewResult,
     RollBack,
     StageChange,
     TemplatePreview,
+    WriteInstead,
 )
 from shared.web import idempotency_key
 
@@ -267,6 +269,12 @@ ALL = (
     Passed("POST", "/message-templates/preview", RETENTION, "messages", "preview_message_template", "As a customer would read it", body=TemplatePreview),
     Passed("GET", "/offers/records", RETENTION, "retention", "list_offer_records", "What came of each offer, and its rates"),
     Passed("GET", "/offers", RETENTION, "retention", "list_offers", "The offer catalogue"),
+    Passed(
+        "GET", "/tasks/{task_id}/work", RETENTION, "tasks", "get_task_work", "The attempts at a task, its moments, and what else may be tried",
+        inner="/tasks/{task_id}",
+    ),
+    Passed("POST", "/tasks/{task_id}/reschedule", RETENTION, "tasks", "reschedule_task", "The customer asked for another moment", body=Reschedule, once=True),
+    Passed("POST", "/tasks/{task_id}/message", RETENTION, "tasks", "write_instead", "A message where the call reached nobody", body=WriteInstead, once=True),
     Passed("POST", "/tasks/{task_id}/outcome", RETENTION, "tasks", "report_outcome", "Report what came of a task", body=OutcomeReport, once=True),
 )  # fmt: skip
 

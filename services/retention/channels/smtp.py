@@ -68,7 +68,7 @@ class Smtp:
         try:
             self._talk(mail, address)
         except smtplib.SMTPRecipientsRefused as error:
-            return _answer_to(next(iter(error.recipients.values()))[0])
+            return _answer_to_recipient(*next(iter(error.recipients.values())))
         except smtplib.SMTPAuthenticationError as error:
             return Answer("retry", f"smtp_{error.smtp_code}")  # our own fault, not the recipient's
         except smtplib.SMTPResponseException as error:
@@ -93,6 +93,11 @@ class Smtp:
                 smtp.quit()
         finally:
             smtp.close()
+
+
+def _answer_to_recipient(status: int, said: bytes) -> Answer:
+    """A mailbox that is not there is told from other refusals by its class (RFC 3463: 5.1.x), which is a number too."""
+    return Answer("refused", "bad_mailbox") if status >= 500 and said.startswith(b"5.1.") else _answer_to(status)
 
 
 def _answer_to(status: int) -> Answer:

@@ -172,7 +172,9 @@ async def contacts(tx: Transaction, customer_ids: Collection[str], *, since: dat
     for row in rows:
         found[row.customer_id].append(row.done_at or now)
     written = sa.and_(MESSAGES.c.enqueued_at > since, MESSAGES.c.state.not_in(("failed", "expired", "suppressed")))
-    query = sa.select(MESSAGES.c.customer_id, MESSAGES.c.enqueued_at).where(among(tx, MESSAGES.c.customer_id, customer_ids), written)
+    # A message in place of a call is the same contact as its task.
+    of_task = sa.select(TASKS.c.task_id).where(TASKS.c.task_id == MESSAGES.c.decision_id, TASKS.c.status != "cancelled").exists()
+    query = sa.select(MESSAGES.c.customer_id, MESSAGES.c.enqueued_at).where(among(tx, MESSAGES.c.customer_id, customer_ids), written, ~of_task)
     for row in await tx.execute(query):
         found[row.customer_id].append(row.enqueued_at)
     return found

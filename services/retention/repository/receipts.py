@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -24,5 +25,5 @@ async def contents(tx: Transaction, versions: Collection[str]) -> dict[str, str]
 async def blank(tx: Transaction, customer_ids: Collection[str]) -> None:
     """What decisions looked at of these customers, and what gates saw; that there was one stays, for the campaign's counts."""
     if customer_ids:
-        nothing = {"inputs": None, "worth": {}, "weighed": [], "gates": []}
+        nothing: dict[str, Any] = {"inputs": None, "worth": {}, "weighed": [], "gates": []}
         await tx.execute(DECISIONS.update().where(among(tx, DECISIONS.c.customer_id, customer_ids)).values(**nothing))

@@ -17,13 +17,16 @@ from services.retention.schemas.retention import (
     OfferView,
     OutcomeReport,
     OutcomeView,
+    Reschedule,
+    TaskDetail,
     Tasks,
     TaskView,
+    WriteInstead,
 )
 from services.retention.tables import IDEMPOTENCY_KEYS
-from services.retention.use_cases import views
+from services.retention.use_cases import alternates, views, work_list
 from shared.errors import BadCursor
-from shared.web import IdempotencyKey, InTransaction, Reading, decode_cursor, encode_cursor, once
+from shared.web import Actor, IdempotencyKey, InTransaction, Reading, decode_cursor, encode_cursor, once
 
 ROUTER = APIRouter(tags=["retention"])
 
@@ -44,11 +47,27 @@ async def list_tasks(
 
 
 @ROUTER.get("/tasks/{task_id}", operation_id="get_task", summary="One task, and what came of it")
-async def get_task(connection: Reading, task_id: TextId) -> TaskView:
-    return TaskView.model_validate(await views.task(connection, task_id))
+async def get_task(connection: Reading, task_id: TextId) -> TaskDetail:
+    return TaskDetail.model_validate(await views.task(connection, task_id))
 
 
-@ROUTER.post("/tasks/{task_id}/outcome", operation_id="record_outcome", summary="Report what came of a task: it is done then")
+@ROUTER.post("/tasks/{task_id}/reschedule", operation_id="reschedule_task", summary="The customer asked for another moment, inside the hours")
+async def reschedule_task(tx: InTransaction, key: IdempotencyKey, actor: Actor, task_id: TextId, body: Reschedule) -> TaskDetail:
+    """422 with `next_allowed` outside the recipient's calling hours, with `latest` when it is too far ahead; 409 when it was put off five times."""
+
+    async def act() -> Any:
+        await work_list.reschedule(tx, task_id, due_at=body.due_at, reason=body.reason, actor=actor)
+        return {"due_at": body.due_at.isoformat()}
+
+    await once(tx, IDEMPOTENCY_KEYS, key=key, request={"of": "reschedule", "task_id": task_id, "actor": actor, **body.model_dump(mode="json")}, act=act)
+    return TaskDetail.model_validate(await views.task(tx, task_id))
+
+
+@ROUTER.post(
+    "/tasks/{task_id}/outcome",
+    operation_id="record_outcome",
+    summary="Report what came of a task: it is done then, or due again after an attempt that reached nobody",
+)
 async def record_outcome(tx: InTransaction, key: IdempotencyKey, task_id: TextId, body: OutcomeReport) -> OutcomeView:
     reported = body.model_dump()
 
@@ -59,6 +78,18 @@ async def record_outcome(tx: InTransaction, key: IdempotencyKey, task_id: TextId
     # The kept answer goes without the note: what is written about a person is stored in one place only.
     answered = await once(tx, IDEMPOTENCY_KEYS, key=key, request={"task_id": task_id, **reported}, act=act)
     return OutcomeView.model_validate(answered | {"note": body.note})
+
+
+@ROUTER.post("/tasks/{task_id}/message", operation_id="write_instead", summary="Write where the call reached nobody: one message, the task stays open")
+async def write_instead(tx: InTransaction, key: IdempotencyKey, actor: Actor, task_id: TextId, body: WriteInstead) -> TaskDetail:
+    """409 with the reason: not agreed to, not reachable, no template, a complaint is open, or written to already."""
+
+    async def act() -> Any:
+        await alternates.write_instead(tx, task_id, channel=body.channel, actor=actor)
+        return {"channel": body.channel}
+
+    await once(tx, IDEMPOTENCY_KEYS, key=key, request={"of": "message", "task_id": task_id, "actor": actor, **body.model_dump()}, act=act)
+    return TaskDetail.model_validate(await views.task(tx, task_id))
 
 
 @ROUTER.get("/campaigns", operation_id="list_campaigns", summary="All campaigns")

@@ -36,6 +36,9 @@ class CampaignContent(BaseModel):
     channel: Channel = Field(
         default="call", description="A call is a task for an agent; the others are messages, by templates whose purpose is the campaign's id"
     )
+    fallback_channels: list[Channel] = Field(
+        default=[], max_length=3, description="By which else, in this order, whom the first does not reach or who did not agree to it"
+    )
     offers: dict[AlertKind, Listed] = Field(min_length=1, description="Kind of alert that triggers it -> offers, the preferred one first")
     variants: list[VariantContent] = Field(default=[], max_length=10, description="To be compared with each other, and with the hold-out they share")
     hold_out_share: float = Field(default=0.1, ge=0.01, le=0.9)
@@ -50,6 +53,12 @@ class CampaignContent(BaseModel):
     @field_serializer("opens", "closes")
     def _to_the_minute(self, at: time) -> str:
         return at.isoformat("minutes")
+
+    @model_validator(mode="after")
+    def _channels_differ(self) -> Self:
+        if len({self.channel, *self.fallback_channels}) <= len(self.fallback_channels):
+            raise ValueError("each channel is listed once")
+        return self
 
     @model_validator(mode="after")
     def _opens_before_it_closes(self) -> Self:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from services.retention.campaign import State
+from services.retention.delivery import MessageChannel
 from services.retention.schemas.campaigns import StepView, VariantContent
 from shared.contracts.envelope import Id, Text
 from shared.contracts.retention import Gate, OutcomeResult
@@ -42,6 +43,7 @@ class OutcomeView(View):
     agent: str
     note: str
     recorded_at: datetime
+    next_due_at: datetime | None = Field(default=None, description="Of an attempt that reached nobody and was not the last; null: the task is done")
 
 
 class TaskView(View):
@@ -62,7 +64,43 @@ class TaskView(View):
     closes: str = Field(description="and up to this one")
     timezone: str = Field(description="on the clock of this zone")
     status: Literal["open", "done", "cancelled"]
+    attempts: int = Field(description="Made that reached nobody, and were not the last")
+    reschedules: int = Field(description="That the customer asked for")
     outcome: OutcomeView | None
+
+
+class TaskStep(View):
+    step: Literal["unreached", "asked"] = Field(description="An attempt that reached nobody, or a moment that the customer asked for")
+    actor: str
+    note: str
+    taken_at: datetime
+    due_at: datetime = Field(description="From then on")
+
+
+class Alternate(BaseModel):
+    """What else may be tried."""
+
+    by: Literal["sms", "email", "push", "account_manager"]
+    who: str | None = Field(description="The account manager")
+    why_not: str | None = Field(description="Null: it may be tried")
+
+
+class TaskDetail(TaskView):
+    steps: list[TaskStep]
+    alternates: list[Alternate] = Field(description="Of an open task, in the order to try them")
+
+
+class WriteInstead(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    channel: MessageChannel
+
+
+class Reschedule(BaseModel):
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"due_at": "2026-11-05T18:00:00+08:00", "reason": "At work until six"}]})
+
+    due_at: AwareDatetime
+    reason: Text = Field(min_length=1)
 
 
 class Tasks(BaseModel):
@@ -77,6 +115,7 @@ class CampaignView(View):
     revision: int = Field(description="Of the content: what is approved is what was read")
     drafted_by: str = Field(description="Who drafted or edited it last; empty: built in")
     channel: str
+    fallback_channels: list[str] = Field(description="By which else, in this order")
     offers: dict[str, list[str]] = Field(description="Kind of alert that triggers it -> offers, the preferred one first")
     variants: list[VariantContent] = Field(description="To be compared with each other, and with the hold-out they share")
     hold_out_share: float

@@ -13,6 +13,7 @@ from services.retention.tables.decisions import (
     HEARD_ALERTS,
     OFFERS,
     OUTCOMES,
+    TASK_STEPS,
     TASKS,
     WAITING,
 )
@@ -20,6 +21,7 @@ from services.retention.tables.loyalty import LOYALTY_ENTRIES, LOYALTY_LOTS, LOY
 from services.retention.tables.messages import MESSAGE_ATTEMPTS, MESSAGE_TEMPLATES, MESSAGES
 from services.retention.tables.metadata import METADATA
 from services.retention.tables.objections import DECISION_REVIEWS, OBJECTIONS
+from services.retention.tables.reachability import REACHES
 from services.retention.tables.receipts import CONTENTS
 from services.retention.tables.stock import OFFER_PIECES, OFFER_RESTOCKS
 from services.retention.tables.worths import WORTHS
@@ -61,7 +63,9 @@ __all__ = [
     "OFFER_RESTOCKS",
     "OUTBOX",
     "OUTCOMES",
+    "REACHES",
     "TASKS",
+    "TASK_STEPS",
     "WAITING",
     "WORKERS",
     "WORTHS",

@@ -26,6 +26,9 @@ CONTACTABLES = sa.Table(
     sa.Column("payment_types", Json, nullable=False, comment="of the live subscriptions"),
     sa.Column("language", sa.Text),
     sa.Column("left_at", Instant, comment="when the last subscription ended; null: one is live, or none ever was"),
+    sa.Column("preferred_channel", sa.Text),
+    sa.Column("account_manager", sa.Text),
+    sa.Column("contact_marks", Json, comment="channel -> keyed hashes of its numbers or addresses: whether another one was told of; null: never told"),
 )
 
 # Opened and resolved arrive in any order: each fills its own column.
@@ -74,6 +77,7 @@ CAMPAIGNS = sa.Table(
     sa.Column("revision", sa.BigInteger, nullable=False, server_default="1", comment="+1 with each edit of a draft: what is approved is what was read"),
     sa.Column("drafted_by", sa.Text, nullable=False, server_default="", comment="empty: built in"),
     sa.Column("channel", sa.Text, nullable=False),
+    sa.Column("fallback_channels", Json, nullable=False, server_default="[]", comment="by which else, in this order"),
     sa.Column("offers", Json, nullable=False, comment="kind of alert that triggers it -> offers, the preferred one first"),
     sa.Column("hold_out_share", sa.Float, nullable=False),
     sa.Column("salt", sa.Text, nullable=False),
@@ -164,8 +168,23 @@ TASKS = sa.Table(
     sa.Column("timezone", sa.Text, nullable=False),
     sa.Column("status", sa.Text, nullable=False, comment="open, done, cancelled"),
     sa.Column("done_at", Instant),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0", comment="made that reached nobody, and were not the last"),
+    sa.Column("reschedules", sa.Integer, nullable=False, server_default="0", comment="that customers asked for"),
     sa.Index("ix_tasks_campaign_id_status", "campaign_id", "status"),
     sa.Index("ix_tasks_status_priority", "status", "priority", "due_at", "task_id"),
+)
+
+# Attempts that reached nobody, and moments that customers asked for.
+TASK_STEPS = sa.Table(
+    "task_steps",
+    METADATA,
+    sa.Column("task_id", sa.Text, sa.ForeignKey("tasks.task_id"), primary_key=True),
+    sa.Column("nth", sa.Integer, primary_key=True),
+    sa.Column("step", sa.Text, nullable=False, comment="unreached, asked"),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("note", sa.Text, nullable=False, comment="blank once the customer was erased"),
+    sa.Column("taken_at", Instant, nullable=False),
+    sa.Column("due_at", Instant, nullable=False, comment="from then on"),
 )
 
 OUTCOMES = sa.Table(

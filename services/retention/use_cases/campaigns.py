@@ -96,7 +96,7 @@ async def _tried(tx: Transaction, campaign: Campaign, alerts: list[Alert], since
     for alert in alerts:
         situation = around.situation(alert, campaign, customers.get(alert.customer_id, Contactable(alert.customer_id)))
         decision = decide(situation)
-        around.note(alert.customer_id, campaign, decision, cost_minor=situation.cost_minor)
+        around.note(situation, decision)
         verdicts[decision.verdict] += 1
         if decision.failed_gate:
             lost[decision.failed_gate] += 1
@@ -166,13 +166,13 @@ async def _require_offers(tx: Transaction, content: Document) -> None:
 
 async def _require_template(tx: Transaction, row: Any) -> None:
     """Of the campaign's own purpose, which is its id, and those of its variants. Raises InvalidRequest."""
-    if row.channel == "call":
-        return
+    written = {row.channel, *row.fallback_channels} - {"call"}
     purposes = {one["purpose"] or row.campaign_id for one in row.variants} or {row.campaign_id}
-    in_force = await messages.templates_in_force(tx, sorted(purposes))
-    missing = purposes - {key.purpose for key in in_force if key.channel == row.channel}
+    in_force = {(key.channel, key.purpose) for key in await messages.templates_in_force(tx, sorted(purposes))} if written else set()
+    missing = {(channel, purpose) for channel in written for purpose in purposes} - in_force
     if missing:
-        raise InvalidRequest(f"there is no {row.channel} template of purpose {', '.join(sorted(missing))}: nobody could be written to")
+        named = " and ".join(f"no {channel} template of purpose {purpose}" for channel, purpose in sorted(missing))
+        raise InvalidRequest(f"there is {named}: nobody could be written to")
 
 
 def _require_revision(held: int, seen: int) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from services.retention.contactable import Contactable
 from services.retention.open_tasks import Reason, to_cancel
-from services.retention.repository import budget, objections, receipts, stock
+from services.retention.repository import budget, objections, reachability, receipts, stock
 from services.retention.repository import decisions as repository
 from services.retention.tables import OUTBOX
 from services.retention.use_cases import messages, publishing
@@ -25,6 +25,7 @@ async def cancel_after(tx: Transaction, customers: Mapping[str, Contactable], re
     await messages.forget(tx, erased)
     await receipts.blank(tx, erased)
     await objections.forget(tx, erased)
+    await reachability.forget(tx, erased)
     await messages.suppress(tx, {one for one in reset if customers[one].merged_into}, reason="merged")
     reasons: dict[str, Reason] = {task.task_id: "erased" for task in await repository.open_tasks_of(tx, erased)}
     survivors = await repository.survivors(tx, set(reset) - erased)

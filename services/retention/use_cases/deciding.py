@@ -13,7 +13,7 @@ from services.retention.campaign import Campaign
 from services.retention.contact_policy import Situation
 from services.retention.contactable import Contactable
 from services.retention.decision import Contact, Decision, decide, decision_id, priority_of
-from services.retention.repository import budget, objections, receipts, stock, worths
+from services.retention.repository import budget, objections, reachability, receipts, stock, worths
 from services.retention.repository import decisions as repository
 from services.retention.settings import load
 from services.retention.strata import stratum_of
@@ -93,6 +93,7 @@ async def look_around(tx: Transaction, customer_ids: set[str], campaigns: Sequen
         objections=await objections.in_force(tx, everybody),
         variants=await repository.variants(tx, everybody),
         left=Counter(await stock.left(tx, lock=not only_to_try)),
+        reaches=await reachability.of(tx, everybody),
     )
 
 
@@ -108,7 +109,7 @@ async def _take_pieces(tx: Transaction, made: Sequence[Made]) -> None:
 def _make(around: Surroundings, name: str, alert: Alert, campaign: Campaign, customer: Contactable) -> Made:
     situation = around.situation(alert, campaign, customer)
     decision = decide(situation)
-    around.note(alert.customer_id, campaign, decision, cost_minor=situation.cost_minor)
+    around.note(situation, decision)
     announced = DecisionMade(
         decision_id=name,
         campaign_id=campaign.campaign_id,
@@ -120,7 +121,7 @@ def _make(around: Surroundings, name: str, alert: Alert, campaign: Campaign, cus
         offer_id=decision.contact.offer.offer_id if decision.contact else None,
         gates=decision.gates,
     )
-    opened = _task_opened(announced, alert, situation, decision.contact) if decision.contact and campaign.channel == "call" else None
+    opened = _task_opened(announced, alert, situation, decision.contact) if decision.contact and situation.channel == "call" else None
     return Made(alert, situation, decision, announced, opened, receipt.write(situation))
 
 
@@ -175,18 +176,18 @@ def _reserve(made: Made) -> Document:
 
 def _spent(made: Made) -> Document:
     """Nothing ends a message but its being sent: what it costs is booked when it is decided."""
-    amount = CONTACT_COSTS[made.situation.campaign.channel]
+    amount = CONTACT_COSTS[made.situation.channel]
     return _reserve(made) | {"kind": "spend", "amount_minor": amount}
 
 
 def _wanted(made: Made) -> messages.Wanted:
     """By the templates of the campaign, in the hours that hold for calls too."""
     contact, situation = made.decision.contact, made.situation
-    assert contact and situation.campaign.channel != "call"
+    assert contact and situation.channel != "call"
     return messages.Wanted(
         decision_id=made.announced.decision_id,
         customer_id=made.alert.customer_id,
-        channel=situation.campaign.channel,
+        channel=situation.channel,
         purpose=(situation.variant.purpose if situation.variant else None) or situation.campaign.campaign_id,
         language=situation.customer.language or SETTINGS.language,
         segment=(situation.worth.tier if situation.worth else None) or "",

@@ -19,10 +19,11 @@ import sqlalchemy as sa
 
 from services.retention import delivery
 from services.retention.delivery import Answer, Channel, MessageChannel, Outgoing, State, Trigger
+from services.retention.reachability import DEAD
 from services.retention.repository import messages as repository
 from services.retention.tables import OUTBOX
 from services.retention.templates import ANY, Key, Template, TemplateRefused, check, choose, missing, render
-from services.retention.use_cases import publishing
+from services.retention.use_cases import publishing, reachability
 from shared import clock, outbox, telemetry
 from shared.bus import Message
 from shared.contracts.retention import MessageDelivered, MessageFailed, MessageSent
@@ -175,6 +176,9 @@ async def _note(tx: Transaction, row: sa.Row[Any], answer: Answer) -> None:
     if await repository.settle(tx, row.message_id, row.attempts, values) and state != "queued":
         changed = dict(row._mapping) | values
         await outbox.publish(tx, OUTBOX, [_sent_message(changed) if state == "sent" else _failed_message(changed)])
+        # What a gateway refuses may be its own trouble, and says nothing of the customer.
+        if answer.code in DEAD:
+            await reachability.learn(tx, row.customer_id, row.channel, answer.code)
 
 
 async def _end(tx: Transaction, row: sa.Row[Any], trigger: Trigger, reason: str, now: datetime) -> None:
@@ -212,6 +216,7 @@ async def note_receipt(tx: Transaction, message_id: str, *, result: Literal["del
         await repository.end(tx, [message_id], ended)
         changed = dict(row._mapping) | ended
         await outbox.publish(tx, OUTBOX, [_delivered_message(changed) if state == "delivered" else _failed_message(changed)])
+        await reachability.learn(tx, row.customer_id, row.channel, "reached" if state == "delivered" else reason or "failed")
     return await message(tx, message_id)
 
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from services.retention.contactable import Contactable, hear
+from services.retention.contactable import Contactable, hear, renewed
 from services.retention.repository import campaigns
 from services.retention.repository import decisions as repository
 from services.retention.surroundings import Alert
-from services.retention.use_cases import loyalty, worths
+from services.retention.use_cases import loyalty, reachability, worths
 from services.retention.use_cases.cancelling import cancel_after
 from services.retention.use_cases.deciding import decide_about
 from shared import clock
@@ -77,6 +77,7 @@ async def take_in(tx: Transaction, deliveries: Sequence[Delivery], *, default_zo
     erased = {one for one in heard.reset if customers[one].erased}
     await cancel_after(tx, customers, heard.reset)
     await loyalty.take_in(tx, heard.told, concerned=concerned, erased=erased)
+    await reachability.begin_anew(tx, {one: renewed(held[one], customers[one]) for one in heard.customers})
     alerts = [Alert(_customer_id(one.event), one.event.data) for one in deliveries if isinstance(one.event.data, AlertRaised)]
     await _keep(tx, alerts, erased=erased)
     await _let_wait(tx, [alert for alert in alerts if not customers[alert.customer_id].known])

@@ -7,9 +7,10 @@ from typing import Any
 
 from services.retention.repository import budget, campaigns
 from services.retention.repository import decisions as repository
+from services.retention.repository.reachability import steps
 from services.retention.settings import load
 from services.retention.tables import OUTBOX
-from services.retention.use_cases import people, publishing, stock
+from services.retention.use_cases import alternates, people, publishing, stock, work_list
 from shared import clock, outbox
 from shared.contracts.retention import OutcomeRecorded
 from shared.database import Transaction
@@ -22,8 +23,8 @@ Document = dict[str, Any]
 
 
 async def record_outcome(tx: Transaction, task_id: str, reported: Document) -> Document:
-    """What came of a task, also of one that was cancelled while the agent was on the phone. The same outcome again changes
-    nothing, another one is a Conflict. Raises NotFound.
+    """What came of a task, also of one that was cancelled while the agent was on the phone. An attempt that reached nobody ends it only when
+    it was the last. The same outcome again changes nothing, another one is a Conflict. Raises NotFound.
 
     The note is free text about a person: it stays here, and is not published.
     """
@@ -38,20 +39,24 @@ async def record_outcome(tx: Transaction, task_id: str, reported: Document) -> D
         return dict(held._mapping)
     if offer_id != row.offer_id and offer_id not in await repository.catalogue(tx):
         raise InvalidRequest(f"there is no offer {offer_id}")
+    again = await work_list.try_again(tx, row, agent=reported["agent"], note=reported["note"]) if reported["result"] == "unreached" else None
+    if again is not None:
+        return again
     outcome = {"task_id": task_id, "campaign_id": row.campaign_id, **reported, "recorded_at": clock.now()}
     await repository.finish_task(tx, outcome, offer_id=offer_id)
     await _book(tx, row, offer_id, outcome)
     recorded = OutcomeRecorded(alert_id=row.alert_id, offer_id=offer_id, **outcome | {"note": ""})
     message = publishing.event_message(recorded, row.customer_id, source=publishing.OUTCOMES, event_id=task_id, at=recorded.recorded_at)
     await outbox.publish(tx, OUTBOX, [message])
+    await work_list.learn(tx, row, outcome["result"])
     return outcome
 
 
 async def _book(tx: Transaction, task: Any, offer_id: str, outcome: Document) -> None:
-    """What was reserved is free again, and what it did cost is spent: the contact, and the offer if it was taken."""
+    """What was reserved is free again, and what it did cost is spent: the contact, a message in place of a call, and the offer if it was taken."""
     at: datetime = outcome["recorded_at"]
     offer = (await repository.catalogue(tx)).get(offer_id)
-    cost = CONTACT_COST_MINOR + (offer.cost_minor if offer and outcome["offer_accepted"] else 0)
+    cost = CONTACT_COST_MINOR + await alternates.cost_minor(tx, task) + (offer.cost_minor if offer and outcome["offer_accepted"] else 0)
     await stock.settle(tx, task.task_id, offer, accepted=outcome["offer_accepted"], at=at)
     await budget.release(tx, [task.task_id], at=at)
     spent = {"task_id": task.task_id, "kind": "spend", "campaign_id": task.campaign_id, "month": clock.month_of(at), "amount_minor": cost}
@@ -78,7 +83,8 @@ async def task(tx: Transaction, task_id: str) -> Document:
     row = await repository.get_task(tx, task_id)
     if row is None:
         raise NotFound(f"no task {task_id}")
-    return {**row._mapping, "outcome": (await repository.outcomes(tx, [task_id])).get(task_id)}
+    outcome = (await repository.outcomes(tx, [task_id])).get(task_id)
+    return {**row._mapping, "outcome": outcome, "steps": await steps(tx, task_id), "alternates": await alternates.listed(tx, row)}
 
 
 async def campaign(tx: Transaction, campaign_id: str) -> Document:
