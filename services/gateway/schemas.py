@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from shared.contracts.customer import Profile
 from shared.contracts.envelope import Id, Text
 from shared.contracts.retention import DecisionMade, OutcomeResult
-from shared.contracts.segmentation import AlertKind, AlertRaised, ChurnScored, MomentReached, RfmScored, StandingChanged
+from shared.contracts.segmentation import AlertKind, AlertRaised, ChurnScored, Moment, MomentReached, RfmScored, StandingChanged
 
 Severity = Literal["warning", "urgent"]
 TaskStatus = Literal["open", "done", "cancelled"]
@@ -221,11 +221,28 @@ class Variant(BaseModel):
     purpose: str | None = Field(default=None, description="Of its templates; null: the campaign's id")
 
 
+class CampaignSchedule(BaseModel):
+    every: Literal["once", "day", "week", "month"]
+    at: str = Field(default="09:00", description="On the operator's clock")
+    starts_on: date = Field(description="Gives the weekday, or the day of the month")
+    ends_on: date | None = None
+
+
 class CampaignContent(BaseModel):
     name: str
     channel: Literal["call", "sms", "email", "push"] = "call"
     fallback_channels: list[Literal["call", "sms", "email", "push"]] = Field(default=[], description="By which else, in this order")
-    offers: dict[AlertKind, list[Id]] = Field(description="Kind of alert that triggers it -> offers, the preferred one first")
+    offers: dict[AlertKind | Moment | Literal["schedule"], list[Id]] = Field(
+        description="Kind of warning or moment that triggers it, or `schedule` -> offers, the preferred one first"
+    )
+    purpose: Literal["selling", "win_back"] = Field(default="selling", description="`win_back`: for who left, and for nobody else")
+    audience: dict[str, Any] | None = Field(
+        default=None,
+        description="Who it is for, a tree of `all`, `any`, `not` and fields (GET /v1/audience-fields); null: everybody",
+        examples=[{"all": [{"field": "tier", "one_of": ["gold", "platinum"]}, {"field": "risk", "at_least": 0.2}]}],
+    )
+    schedule: CampaignSchedule | None = Field(default=None, description="When it runs by itself, with what `offers` lists under `schedule`")
+    again_after_days: int | None = Field(default=None, ge=1, description="Nobody is exposed to it again before; has to be set with a schedule")
     variants: list[Variant] = Field(default=[], max_length=10, description="To be compared with each other, and with the hold-out they share")
     hold_out_share: float = Field(default=0.1, ge=0.01, le=0.9)
     cap_contacts: int = Field(default=1, ge=1, description="Contacts of any campaign within `cap_days`")

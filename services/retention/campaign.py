@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from services.retention.calling_hours import CallingHours
 from services.retention.hold_out import variant_of
@@ -23,6 +23,8 @@ STEPS: Mapping[Step, tuple[frozenset[State], State]] = {
     "archive": (frozenset({"draft", "stopped"}), "archived"),
 }
 """From which states, and to which. Nothing is deleted: what was decided refers to it."""
+Purpose = Literal["selling", "win_back"]
+"""To win back is for who left: a campaign of that purpose is for nobody else."""
 Channel = Literal["call", "sms", "email", "push"]
 """A call is a task for an agent; the others are messages."""
 
@@ -87,6 +89,11 @@ class Campaign:
     variants: Sequence[Variant] = ()
     fallback_channels: Sequence[Channel] = ()
     """By which else, in this order, whom the first does not reach or who did not agree to it."""
+    purpose: Purpose = "selling"
+    audience: Mapping[str, Any] | None = None
+    """A condition (audience.py); None: everybody."""
+    again_after_days: int | None = None
+    """Nobody is exposed to it again before; None: as often as there is an occasion."""
 
     def variant(self, customer_id: str, assigned: str | None) -> Variant | None:
         """The one they were assigned to, else the one they are drawn into; None: the campaign has none."""

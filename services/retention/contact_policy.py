@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from services.retention.arbitration import Record, Weighed
+from services.retention.audience import belongs
 from services.retention.campaign import Campaign, Channel, Offer, Variant
 from services.retention.channel_choice import Choice
 from services.retention.contactable import Contactable
@@ -67,6 +69,13 @@ class Situation:
     contact_cost_minor: int = 0
     assigned_variant: str | None = None
     """Of an earlier exposure."""
+    facts: Mapping[str, Any] | None = None
+    """What the campaign's audience may ask for; None: it asks for nothing."""
+    exposed_days: int | None = None
+    """Since the customer was last exposed to this campaign; None: never, or nobody asks."""
+    planned: str | None = None
+    """The offer that a batch chose; empty: it chose others; None: decided by itself."""
+    planned_why: str = ""
     objections: Collection[str] | None = None
     """What the customer refuses, under any of their ids; None: nobody looked."""
     choice: Choice | None = None
@@ -111,7 +120,20 @@ def not_merged_or_erased(s: Situation) -> Check:
 
 
 def live_subscription(s: Situation) -> Check:
+    if s.campaign.purpose == "win_back":
+        return s.customer.left_at is not None, f"left at {s.customer.left_at}: it is for who left" if s.customer.left_at else "did not leave"
     return s.customer.live_subscriptions > 0, f"{s.customer.live_subscriptions} live"
+
+
+def audience(s: Situation) -> Check:
+    return belongs(s.campaign.audience, s.facts or {})
+
+
+def not_again(s: Situation) -> Check:
+    pause = s.campaign.again_after_days
+    if pause is None:
+        return True, "as often as there is an occasion"
+    return s.exposed_days is None or s.exposed_days >= pause, f"{_days_ago(s.exposed_days)}, again after {pause} days"
 
 
 def not_visitor_or_employer_paid(s: Situation) -> Check:
@@ -180,6 +202,11 @@ def expected_profit(s: Situation) -> Check:
     return least is None or best.expected_profit_minor >= least, f"{best.expected_profit_minor} by {best.offer_id} ({best.basis}), {asked}"
 
 
+def chosen(s: Situation) -> Check:
+    """By a batch, with all others in view."""
+    return s.planned != "", s.planned_why or "decided by itself"
+
+
 def global_hold_out(s: Situation) -> Check:
     drawn = min(global_bucket(one) for one in (s.customer.customer_id, *s.members))
     return drawn >= GLOBAL_SHARE, f"bucket {drawn:.4f}, hold-out share {GLOBAL_SHARE:.2f}"
@@ -209,6 +236,10 @@ def capacity(s: Situation) -> Check:
     return s.open_tasks < s.campaign.capacity, f"{s.open_tasks} open tasks, at most {s.campaign.capacity}"
 
 
+def _days_ago(days: int | None) -> str:
+    return "never exposed" if days is None else f"exposed {days} days ago"
+
+
 def _said(value: bool | None) -> str:
     return "unknown" if value is None else "yes" if value else "no"
 
@@ -224,9 +255,12 @@ GATES: tuple[Callable[[Situation], Check], ...] = (
     reachable,
     timezone,
     open_complaint,
+    audience,
+    not_again,
     offer,
     not_to_be_disturbed,
     expected_profit,
+    chosen,
     global_hold_out,
     hold_out,
     frequency_cap,

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
-from shared.contracts.customer import Activity, Profile, Subscription
+from shared.contracts.customer import Activity, BirthdayReached, Profile, Subscription
 from shared.contracts.orders import Consent
 from shared.errors import InvalidEvent
 from shared.pii import Token
+
+BIRTHDAY = "birthday_on"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,8 @@ class Contactable:
     account_manager: str | None = None
     contact_marks: Mapping[str, Sequence[str]] | None = None
     """By channel, keyed hashes of the numbers or addresses it goes to: enough to see that another one was told of."""
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    """What else audiences ask for."""
 
     @property
     def is_gone(self) -> bool:
@@ -56,9 +61,11 @@ def hear(held: Contactable, sequence: int, activity: Activity) -> Contactable:
     if activity.resets:
         held = _reset(held, sequence, activity)
     heard = replace(held, last_sequence=max(held.last_sequence, sequence))
-    if held.is_gone or activity.profile is None or sequence <= held.profile_sequence:
+    if held.is_gone:
         return heard
-    return _with_profile(heard, sequence, activity.profile)
+    if activity.profile is not None and sequence > held.profile_sequence:
+        heard = _with_profile(heard, sequence, activity.profile)
+    return _with_birthday(heard, activity)
 
 
 def _reset(held: Contactable, sequence: int, activity: Activity) -> Contactable:
@@ -69,6 +76,8 @@ def _reset(held: Contactable, sequence: int, activity: Activity) -> Contactable:
 
 def _with_profile(held: Contactable, sequence: int, profile: Profile) -> Contactable:
     live = [one for one in profile.subscriptions if one.activated_at is not None and one.terminated_at is None]
+    ended = sorted((one for one in profile.subscriptions if one.activated_at and one.terminated_at), key=lambda one: str(one.terminated_at))
+    birthday = {name: on for name, on in held.attributes.items() if name == BIRTHDAY}
     return replace(
         held,
         profile_sequence=sequence,
@@ -78,9 +87,10 @@ def _with_profile(held: Contactable, sequence: int, profile: Profile) -> Contact
         timezone=profile.timezone,
         consents=_to_marketing(profile.consents or ()),
         live_subscriptions=len(live),
-        payment_types=sorted({one.payment_type for one in live if one.payment_type}),
+        payment_types=sorted({one.payment_type for one in live or ended if one.payment_type}),
         language=profile.language,
-        left_at=None if live else max((one.terminated_at for one in profile.subscriptions if one.activated_at and one.terminated_at), default=None),
+        left_at=ended[-1].terminated_at if ended and not live else None,
+        attributes=_attributes(profile, live, ended) | birthday,
         preferred_channel=profile.preferred_channel,
         account_manager=profile.account_manager,
         contact_marks=_marks(profile, live),
@@ -103,6 +113,25 @@ def _marks(profile: Profile, live: Iterable[Subscription]) -> dict[str, list[str
 
 def _indexes(sealed: Iterable[str]) -> list[str]:
     return sorted({token.index for token in map(Token.of, sealed) if token and token.index})
+
+
+def _attributes(profile: Profile, live: Sequence[Subscription], ended: Sequence[Subscription]) -> dict[str, Any]:
+    """What is reported; dates as ISO texts."""
+    found: dict[str, Any] = {name: getattr(profile, name) for name in ("kind", "region", "service_star", "acquisition_channel")}
+    found |= {"brands": sorted({one.brand for one in live if one.brand}), "plans": sorted({one.plan for one in live if one.plan})}
+    found["products"] = sorted({product for one in live for product in one.products})
+    found["active_since"] = min((one.activated_at.isoformat() for one in live if one.activated_at), default=None)
+    found["contract_ends"] = min((one.contract_ends.isoformat() for one in live if one.contract_ends), default=None)
+    found["left_because"] = ended[-1].termination_reason if ended and not live else None
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _with_birthday(held: Contactable, activity: Activity) -> Contactable:
+    """The day of the last one: customer tells it on the day."""
+    told = [str(fact.data["on"]) for fact in activity.facts if fact.type == BirthdayReached.type]
+    if not told:
+        return held
+    return replace(held, attributes={**held.attributes, BIRTHDAY: max(*told, held.attributes.get(BIRTHDAY, ""))})
 
 
 def _to_marketing(consents: Iterable[Consent]) -> dict[str, bool]:

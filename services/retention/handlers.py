@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from services.retention.settings import load
 from services.retention.use_cases.taking_in import take_in
+from services.retention.use_cases.worths import TELLS
 from shared.contracts.customer import Activity
-from shared.contracts.segmentation import AlertRaised, ChurnScored, ChurnScoreDropped, StandingChanged, StandingDropped
+from shared.contracts.segmentation import AlertRaised, MomentReached
 from shared.worker import Batch, Delivery, Handlers
 
 DEFAULT_ZONE = load().timezone
@@ -16,5 +17,5 @@ async def on_news_of_customers(batch: Batch, deliveries: list[Delivery]) -> None
 
 
 # One handler for all: it locks the customers of a batch once, in order.
-TAKEN_IN = (Activity, StandingChanged, StandingDropped, ChurnScored, ChurnScoreDropped, AlertRaised)
+TAKEN_IN = (Activity, *TELLS, AlertRaised, MomentReached)
 HANDLERS: Handlers = dict.fromkeys(TAKEN_IN, on_news_of_customers)

@@ -31,7 +31,7 @@ Document = dict[str, Any]
 
 PLAIN = (
     "open_complaints", "objections", "assigned", "assigned_variant", "contacts", "open_tasks", "members",
-    "cost_minor", "budget_used_minor", "left", "contact_cost_minor",
+    "cost_minor", "budget_used_minor", "left", "contact_cost_minor", "facts", "exposed_days", "planned", "planned_why",
 )  # fmt: skip
 """Fields of a situation that are JSON as they are."""
 

@@ -6,26 +6,21 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any
 
 from services.retention.arbitration import Record
+from services.retention.audience import Around, facts
 from services.retention.campaign import Campaign, Offer
 from services.retention.channel_choice import choose
 from services.retention.contact_policy import Situation
 from services.retention.contactable import Contactable
 from services.retention.decision import Decision
 from services.retention.hold_out import Arm
+from services.retention.occasion import Alert
 from services.retention.offering import with_offer
 from services.retention.reachability import Reach
 from services.retention.worth import Worth
 from shared.clock import zone_of
-from shared.contracts.segmentation import AlertRaised
-
-
-class Alert(NamedTuple):
-    customer_id: str
-    raised: AlertRaised
-    waited: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +47,12 @@ class Surroundings:
     variants: Mapping[tuple[str, str], str]
     """By campaign and customer, like `arms`."""
     objections: Mapping[str, Collection[str]]
+    warnings: Mapping[str, Sequence[str]]
+    """By customer, the kinds of what was warned of lately."""
+    members_of_club: Mapping[str, Any]
+    """By customer, points and level."""
+    exposed: Mapping[tuple[str, str], datetime]
+    """By campaign and customer, when last; of campaigns that ask for it."""
     reaches: Mapping[str, Mapping[str, Reach]] = field(default_factory=dict)
     """By customer and channel."""
 
@@ -68,7 +69,7 @@ class Surroundings:
             campaign=campaign,
             waited=alert.waited,
             open_complaints=self.complaints.get(alert.customer_id, ()),
-            assigned=self._assigned(campaign.campaign_id, alert.customer_id),
+            assigned=self._assigned(campaign.campaign_id, alert.customer_id) or (alert.plan.arm if alert.plan else None),
             contacts=sum(at > since for one in self._ids(alert.customer_id) for at in self.contacts.get(one, ())),
             open_tasks=self.open_tasks[campaign.campaign_id],
             offer=None,
@@ -82,6 +83,10 @@ class Surroundings:
             contact_cost_minor=self.contact_costs[choice.channel],
             assigned_variant=variant,
             objections=sorted({scope for one in self._ids(alert.customer_id) for scope in self.objections.get(one, ())}),
+            facts=self.facts(customer) if campaign.audience else None,
+            exposed_days=self._exposed_days(campaign.campaign_id, alert.customer_id),
+            planned=None if alert.plan is None else alert.plan.offer_id or "",
+            planned_why=alert.plan.why if alert.plan else "",
             choice=choice,
             reach=reaches.get(choice.channel),
         )
@@ -93,6 +98,23 @@ class Surroundings:
         for one in reversed(self._ids(customer_id)):
             found |= self.reaches.get(one, {})
         return found
+
+    def facts(self, customer: Contactable) -> dict[str, Any]:
+        """For audiences."""
+        customer_id = customer.customer_id
+        club = self.members_of_club.get(customer_id)
+        around = Around(
+            now=self.now,
+            open_complaints=len(self.complaints.get(customer_id, ())),
+            warnings=self.warnings.get(customer_id, ()),
+            club_level=club.level if club else None,
+            points=club.points if club else 0,
+        )
+        return facts(customer, self.worths.get(customer_id), around)
+
+    def _exposed_days(self, campaign_id: str, customer_id: str) -> int | None:
+        moments = [self.exposed[campaign_id, one] for one in self._ids(customer_id) if (campaign_id, one) in self.exposed]
+        return (self.now - max(moments)).days if moments else None
 
     def _assigned(self, campaign_id: str, customer_id: str) -> Arm | None:
         """Who was ever held out, under whichever id, stays held out: being contacted under the other would spoil the comparison."""

@@ -6,7 +6,7 @@ from services.retention.channels.opening import open_channels, require_usable
 from services.retention.handlers import HANDLERS
 from services.retention.settings import load
 from services.retention.tables import INBOX, WORKERS
-from services.retention.use_cases import loyalty, messages
+from services.retention.use_cases import batches, loyalty, messages
 from shared import settings
 from shared.database import Database
 from shared.pii import Keyring
@@ -28,6 +28,10 @@ async def send_messages(database: Database, _: Keyring | None) -> bool:
         return await messages.send_due(database, channels)
 
 
-SWEEPS = (Sweep(every_seconds=SEND_SECONDS, step=send_messages), Sweep(every_seconds=loyalty.LOOK_SECONDS, step=loyalty.expire))
+SWEEPS = (
+    Sweep(every_seconds=SEND_SECONDS, step=send_messages),
+    Sweep(every_seconds=loyalty.LOOK_SECONDS, step=loyalty.expire),
+    Sweep(every_seconds=batches.LOOK_SECONDS, step=batches.run_due),
+)
 
 SPEC = WorkerSpec(service="retention", handlers=HANDLERS, tables=INBOX, workers=WORKERS, sweeps=SWEEPS)

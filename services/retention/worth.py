@@ -6,9 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from shared.contracts.segmentation import ChurnScored, StandingChanged
+from shared.contracts.segmentation import ChurnScored, RfmScored, StandingChanged
 
 Basis = Literal["hold_outs", "risk_x_save_rate"]
+ASKED_OF_STANDING = (
+    "grade", "star", "category", "lifecycle", "status_group", "cluster", "dunning_level", "owed_minor", "value_minor", "revenue_at_risk_minor",
+)  # fmt: skip
+"""Kept beside tier and future value, for audiences."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,9 @@ class Worth:
     """Of the models that said so."""
     reasons: Sequence[Mapping[str, Any]] = ()
     """Why they may leave, those that raise the risk first, as they were told last."""
+    standing: Mapping[str, Any] = field(default_factory=dict)
+    rfm_sequence: int = 0
+    rfm: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def kind(self) -> str | None:
@@ -45,8 +52,16 @@ def with_standing(held: Worth, sequence: int, told: StandingChanged | None) -> W
     if sequence <= held.standing_sequence:
         return held
     if told is None:
-        return replace(held, standing_sequence=sequence, tier=None, future_value_minor=None)
-    return replace(held, standing_sequence=sequence, tier=told.tier, future_value_minor=told.future_value_minor)
+        return replace(held, standing_sequence=sequence, tier=None, future_value_minor=None, standing={})
+    standing = {name: value for name in ASKED_OF_STANDING if (value := getattr(told, name)) is not None}
+    return replace(held, standing_sequence=sequence, tier=told.tier, future_value_minor=told.future_value_minor, standing=standing)
+
+
+def with_rfm(held: Worth, sequence: int, told: RfmScored | None) -> Worth:
+    """None: has no scores any more."""
+    if sequence <= held.rfm_sequence:
+        return held
+    return replace(held, rfm_sequence=sequence, rfm={} if told is None else {"segment": told.segment, "r": told.r, "f": told.f, "m": told.m})
 
 
 def with_score(held: Worth, sequence: int, told: ChurnScored | None) -> Worth:

@@ -9,8 +9,10 @@ from zoneinfo import ZoneInfo
 
 from services.retention.arbitration import Record
 from services.retention.campaign import Variant
+from services.retention.channel_choice import Choice
 from services.retention.contact_policy import Situation
 from services.retention.offering import with_offer
+from services.retention.reachability import Reach
 from services.retention.worth import Worth
 from tests.builders import NOON
 from tests.retention.builders import campaign, contactable, offer, situation
@@ -44,13 +46,17 @@ def varied(seed: int) -> Situation:
     made = campaign(
         state=seldom("running", "paused"), channel=seldom("call", "sms", "email"), capacity=seldom(10, 1), budget_minor=seldom(None, 40_000),
         least_profit_minor=seldom(None, 1_000), hold_out_share=seldom(0.1, 0.6), cap_contacts=seldom(1, 2),
-        variants=seldom((), [Variant("a", 0.5, {}), Variant("b", 0.5, {"silent": ["o-1"]}, "save-b")]),
+        audience=seldom(None, {"field": "tier", "is": "gold"}, {"not": {"field": "tier", "known": True}}, {"nonsense": 1}), again_after_days=seldom(None, 30),
+        purpose=seldom("selling", "win_back"), variants=seldom((), [Variant("a", 0.5, {}), Variant("b", 0.5, {"silent": ["o-1"]}, "save-b")]),
     )  # fmt: skip
     return with_offer(
         situation(
             held, campaign=made, waited=seldom(timedelta(0), timedelta(hours=3), timedelta(days=2)), open_complaints=seldom((), ["K-1"]),
             assigned=seldom(None, "treatment", "hold_out"), assigned_variant=seldom(None, "a", "gone"), contacts=seldom(0, 1, 2), open_tasks=seldom(0, 9, 10),
             zone=seldom(ZoneInfo("Asia/Shanghai"), None), members=seldom((), ["C-9", "C-8"]), worth=worth, budget_used_minor=seldom(0, 39_000),
+            facts=seldom({"tier": "gold"}, None, {"tier": "iron"}), exposed_days=seldom(None, 3, 400), planned=seldom(None, "", "o-1"),
+            planned_why=seldom("", "chosen of 3"), choice=seldom(None, Choice("sms", "the customer prefers it")),
+            reach=seldom(None, Reach(customer_id, "call", 2.0, 3.0, NOON), Reach(customer_id, "call", blocked="wrong_number")),
             listed=listed, records={one.offer_id: Record(draw.randrange(50), draw.randrange(20), draw.randrange(20)) for one in listed},
             objections=seldom((), ["personalised_marketing"], ["automated_decisions"], None, ["unheard_of"]),
             left={one.offer_id: draw.randrange(3) for one in listed if one.stock is not None}, contact_cost_minor=seldom(1_500, 5),

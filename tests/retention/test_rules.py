@@ -126,9 +126,8 @@ def test_the_gates_stand_in_their_documented_order() -> None:
     """R9: the order in which reasons are shown is part of the contract."""
     assert [gate.gate for gate in check(situation())] == [
         "known_customer", "not_merged_or_erased", "live_subscription", "not_visitor_or_employer_paid", "do_not_contact", "consent", "objection",
-        "reachable", "timezone",
-        "open_complaint", "offer", "not_to_be_disturbed", "expected_profit", "global_hold_out", "hold_out", "frequency_cap", "campaign_running", "capacity",
-        "budget",
+        "reachable", "timezone", "open_complaint", "audience", "not_again", "offer", "not_to_be_disturbed", "expected_profit", "chosen",
+        "global_hold_out", "hold_out", "frequency_cap", "campaign_running", "capacity", "budget",
     ]  # fmt: skip
     assert all(gate.passed for gate in check(situation()))
 
@@ -144,6 +143,9 @@ REFUSALS: dict[str, dict[str, Any]] = {
     "reachable": {"reach": Reach("C-1", "call", blocked="wrong_number")},
     "timezone": {"zone": None},
     "open_complaint": {"open_complaints": ["K-1", "K-2"]},
+    "audience": {"campaign": campaign(audience={"field": "tier", "is": "gold"}), "facts": {"tier": "iron"}},
+    "not_again": {"campaign": campaign(again_after_days=30), "exposed_days": 29},
+    "chosen": {"planned": "", "planned_why": "others bring more"},
     "offer": {"offer": None},
     "frequency_cap": {"contacts": 1},
     "campaign_running": {"campaign": campaign(state="paused")},

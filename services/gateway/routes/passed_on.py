@@ -242,6 +242,8 @@ ALL = (
     Passed("POST", "/campaigns", RETENTION, "retention", "draft_campaign", "Draft a campaign", body=CampaignDraft, once=True, status=201),
     Passed("PUT", "/campaigns/{campaign_id}", RETENTION, "retention", "edit_campaign", "Change a draft", body=CampaignEdit),
     Passed("GET", "/campaigns/{campaign_id}/budget", RETENTION, "retention", "get_campaign_budget", "What was reserved, released and spent, by month"),
+    Passed("GET", "/campaigns/{campaign_id}/runs", RETENTION, "retention", "list_campaign_runs", "The turns of its schedule", query=("limit",)),
+    Passed("GET", "/audience-fields", RETENTION, "retention", "list_audience_fields", "What the audience of a campaign can ask for"),
     Passed("GET", "/campaigns/{campaign_id}/dry-run", RETENTION, "retention", "try_campaign", "What it would decide about the last days", query=("days",)),
     Passed("POST", "/campaigns/{campaign_id}/approve", RETENTION, "retention", "approve_campaign", "By a second person: it runs", body=CampaignApproval),
     Passed("POST", "/campaigns/{campaign_id}/stop", RETENTION, "retention", "stop_campaign", "For good: open tasks stay open", body=Reason),

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
+from services.retention.audience import FIELDS
 from services.retention.campaign import Step
 from services.retention.routes.retention import TextId
 from services.retention.schemas import campaigns as bodies
@@ -41,6 +42,17 @@ async def edit_campaign(tx: InTransaction, actor: Actor, campaign_id: TextId, bo
 async def try_campaign(connection: Reading, campaign_id: TextId, days: Annotated[int, Query(ge=1, le=100)] = 30) -> bodies.TryOut:
     """Of any campaign, also of one that runs: nothing is written, and nobody is contacted."""
     return bodies.TryOut.model_validate(await campaigns.try_out(connection, campaign_id, days=days))
+
+
+@ROUTER.get("/campaigns/{campaign_id}/runs", operation_id="list_campaign_runs", summary="The turns of its schedule, the latest first")
+async def list_campaign_runs(connection: Reading, campaign_id: TextId, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> bodies.Runs:
+    found = await campaigns.runs_of(connection, campaign_id, limit=limit)
+    return bodies.Runs(items=[bodies.RunView.model_validate(row) for row in found])
+
+
+@ROUTER.get("/audience-fields", operation_id="list_audience_fields", summary="What the audience of a campaign can ask for")
+async def list_audience_fields() -> bodies.AudienceFields:
+    return bodies.AudienceFields(items=[bodies.AudienceField(field=name, kind=one.kind, about=one.about) for name, one in FIELDS.items()])
 
 
 @ROUTER.post("/campaigns/{campaign_id}/approve", operation_id="approve_campaign", summary="By a second person: it runs from now on")

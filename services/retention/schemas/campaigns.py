@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time
-from typing import Annotated, Self
+from datetime import date, datetime, time
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_serializer, model_validator
 
-from services.retention.campaign import Channel
+from services.retention.audience import problems
+from services.retention.campaign import Channel, Purpose
+from services.retention.occasion import SCHEDULE
+from services.retention.schedule import Every
 from shared.contracts.envelope import Id, Text
 from shared.contracts.orders import PaymentType
-from shared.contracts.segmentation import AlertKind
+from shared.contracts.segmentation import AlertKind, Moment
 
 Reason = Annotated[str, Field(max_length=500)]
+Trigger = AlertKind | Moment | Literal["schedule"]
 Listed = Annotated[list[Id], Field(min_length=1, max_length=20)]
 
 
@@ -27,6 +31,27 @@ class VariantContent(BaseModel):
     purpose: Annotated[str, Field(min_length=1, max_length=64)] | None = Field(default=None, description="Of its templates; null: the campaign's id")
 
 
+class ScheduleContent(BaseModel):
+    """On the operator's clock."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    every: Every
+    at: time = time(9)
+    starts_on: date = Field(description="Gives the weekday, or the day of the month; where a month has no such day, its last one")
+    ends_on: date | None = None
+
+    @field_serializer("at")
+    def _to_the_minute(self, at: time) -> str:
+        return at.isoformat("minutes")
+
+    @model_validator(mode="after")
+    def _ends_after_it_starts(self) -> Self:
+        if self.at.tzinfo is not None or (self.ends_on is not None and self.ends_on < self.starts_on):
+            raise ValueError("ends_on has to be on or after starts_on, and at is of the operator's own clock")
+        return self
+
+
 class CampaignContent(BaseModel):
     """What a campaign does. Nobody is contacted without a hold-out to compare with, a cap, and hours on the recipient's clock."""
 
@@ -39,7 +64,19 @@ class CampaignContent(BaseModel):
     fallback_channels: list[Channel] = Field(
         default=[], max_length=3, description="By which else, in this order, whom the first does not reach or who did not agree to it"
     )
-    offers: dict[AlertKind, Listed] = Field(min_length=1, description="Kind of alert that triggers it -> offers, the preferred one first")
+    offers: dict[Trigger, Listed] = Field(
+        min_length=1, description="Kind of warning or moment that triggers it, or `schedule` -> offers, the preferred one first"
+    )
+    purpose: Purpose = Field(default="selling", description="`win_back`: for who left, and for nobody else")
+    audience: dict[str, Any] | None = Field(
+        default=None,
+        description="Who it is for, a tree of `all`, `any`, `not` and fields (GET /audience-fields); null: everybody",
+        examples=[{"all": [{"field": "tier", "one_of": ["gold", "platinum"]}, {"field": "risk", "at_least": 0.2}]}],
+    )
+    schedule: ScheduleContent | None = Field(default=None, description="When it runs by itself, with what `offers` lists under `schedule`")
+    again_after_days: int | None = Field(
+        default=None, ge=1, le=36_500, description="Nobody is exposed to it again before; null: as often as there is an occasion"
+    )
     variants: list[VariantContent] = Field(default=[], max_length=10, description="To be compared with each other, and with the hold-out they share")
     hold_out_share: float = Field(default=0.1, ge=0.01, le=0.9)
     cap_contacts: int = Field(default=1, ge=1, le=50, description="Contacts of any campaign within `cap_days`")
@@ -75,6 +112,17 @@ class CampaignContent(BaseModel):
             raise ValueError("a variant makes its offers for kinds of alert that trigger the campaign")
         return self
 
+    @model_validator(mode="after")
+    def _audience_and_schedule_can_be_used(self) -> Self:
+        wrong = [] if self.audience is None else problems(self.audience)
+        if wrong:
+            raise ValueError("; ".join(wrong[:5]))
+        if (self.schedule is None) != (SCHEDULE not in self.offers):
+            raise ValueError("a schedule goes with offers under `schedule`, and they with it")
+        if self.schedule is not None and self.again_after_days is None:
+            raise ValueError("a campaign with a schedule says after how many days it may address a customer again: again_after_days")
+        return self
+
 
 class CampaignDraft(CampaignContent):
     campaign_id: Id
@@ -93,11 +141,54 @@ class Because(BaseModel):
     reason: Reason = ""
 
 
+class BatchTried(BaseModel):
+    scanned: int = Field(description="Customers looked at, the first 20,000 by id")
+    members: int = Field(description="Of them, who belongs to the audience and was not addressed lately")
+    planned: int = Field(description="Whom the plan chooses, with the whole month's budget and no task open; of them the hold-out is drawn")
+    lost_at: dict[str, int] = Field(description="By gate, the first that failed")
+    expected_cost_minor: int
+    expected_profit_minor: int
+    gap: float = Field(description="Share by which a better plan could exist at most")
+    overlaps: dict[str, int] = Field(description="By campaign, how many of the planned it decided to contact in these days")
+
+
+class AudienceField(BaseModel):
+    field: str
+    kind: str = Field(description="number, text, flag or list: what can be asked of it")
+    about: str
+
+
+class AudienceFields(BaseModel):
+    items: list[AudienceField]
+
+
+class RunView(BaseModel):
+    """One turn of a campaign's schedule."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    run_id: str
+    due_at: datetime
+    state: str = Field(description="selecting, planning, deciding, done; lapsed: was not done within a day, or the campaign was stopped")
+    scanned: int
+    audience: int = Field(description="Who belongs to it, and was not addressed lately")
+    planned: int | None = Field(description="Of them, whom the plan chose")
+    expected_profit_minor: int | None
+    gap: float | None = Field(description="Share by which a better plan could exist at most")
+    started_at: datetime
+    ended_at: datetime | None
+
+
+class Runs(BaseModel):
+    items: list[RunView]
+
+
 class TryOut(BaseModel):
     """What the campaign would have decided about the warnings of the last days, as customers stand today."""
 
     campaign_id: str
     days: int
+    batch: BatchTried | None = Field(default=None, description="Of a campaign with a schedule: what its next run would do")
     heard: int = Field(description="Warnings of any kind, the newest 5,000")
     alerts: int = Field(description="Of them, those that trigger it")
     customers: int

@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from services.retention.campaign import State
 from services.retention.delivery import MessageChannel
-from services.retention.schemas.campaigns import StepView, VariantContent
+from services.retention.schemas.campaigns import ScheduleContent, StepView, VariantContent
 from shared.contracts.envelope import Id, Text
 from shared.contracts.retention import Gate, OutcomeResult
 
@@ -116,7 +116,11 @@ class CampaignView(View):
     drafted_by: str = Field(description="Who drafted or edited it last; empty: built in")
     channel: str
     fallback_channels: list[str] = Field(description="By which else, in this order")
-    offers: dict[str, list[str]] = Field(description="Kind of alert that triggers it -> offers, the preferred one first")
+    offers: dict[str, list[str]] = Field(description="Kind of warning or moment that triggers it, or `schedule` -> offers, the preferred one first")
+    purpose: str
+    audience: dict[str, Any] | None = Field(description="Who it is for; null: everybody")
+    schedule: ScheduleContent | None = Field(description="When it runs by itself")
+    again_after_days: int | None = Field(description="Nobody is exposed to it again before")
     variants: list[VariantContent] = Field(description="To be compared with each other, and with the hold-out they share")
     hold_out_share: float
     cap_contacts: int

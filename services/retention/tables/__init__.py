@@ -23,6 +23,7 @@ from services.retention.tables.metadata import METADATA
 from services.retention.tables.objections import DECISION_REVIEWS, OBJECTIONS
 from services.retention.tables.reachability import REACHES
 from services.retention.tables.receipts import CONTENTS
+from services.retention.tables.runs import CAMPAIGN_RUNS, RUN_MEMBERS
 from services.retention.tables.stock import OFFER_PIECES, OFFER_RESTOCKS
 from services.retention.tables.worths import WORTHS
 from shared.inbox import inbox_tables
@@ -39,6 +40,7 @@ __all__ = [
     "ASSIGNMENTS",
     "BUDGET_ENTRIES",
     "CAMPAIGNS",
+    "CAMPAIGN_RUNS",
     "CAMPAIGN_STEPS",
     "COMPLAINTS",
     "CONTACTABLES",
@@ -64,6 +66,7 @@ __all__ = [
     "OUTBOX",
     "OUTCOMES",
     "REACHES",
+    "RUN_MEMBERS",
     "TASKS",
     "TASK_STEPS",
     "WAITING",

@@ -23,12 +23,13 @@ CONTACTABLES = sa.Table(
     sa.Column("timezone", sa.Text),
     sa.Column("consents", Json, nullable=False, comment="channel -> granted, for marketing"),
     sa.Column("live_subscriptions", sa.Integer, nullable=False),
-    sa.Column("payment_types", Json, nullable=False, comment="of the live subscriptions"),
+    sa.Column("payment_types", Json, nullable=False, comment="of the live subscriptions; of who left, of those that ended"),
     sa.Column("language", sa.Text),
     sa.Column("left_at", Instant, comment="when the last subscription ended; null: one is live, or none ever was"),
     sa.Column("preferred_channel", sa.Text),
     sa.Column("account_manager", sa.Text),
     sa.Column("contact_marks", Json, comment="channel -> keyed hashes of its numbers or addresses: whether another one was told of; null: never told"),
+    sa.Column("attributes", Json, nullable=False, server_default="{}", comment="what audiences ask for"),
 )
 
 # Opened and resolved arrive in any order: each fills its own column.
@@ -74,6 +75,10 @@ CAMPAIGNS = sa.Table(
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("state", sa.Text, nullable=False, comment="draft, running, paused, stopped, archived"),
     sa.Column("budget_minor", sa.BigInteger, comment="of a calendar month; null: none is set"),
+    sa.Column("purpose", sa.Text, nullable=False, server_default="selling", comment="selling, win_back"),
+    sa.Column("audience", Json, comment="a condition over what is known of a customer; null: everybody"),
+    sa.Column("schedule", Json, comment="when it runs by itself; null: by its occasions alone"),
+    sa.Column("again_after_days", sa.Integer, comment="null: as often as there is an occasion"),
     sa.Column("revision", sa.BigInteger, nullable=False, server_default="1", comment="+1 with each edit of a draft: what is approved is what was read"),
     sa.Column("drafted_by", sa.Text, nullable=False, server_default="", comment="empty: built in"),
     sa.Column("channel", sa.Text, nullable=False),

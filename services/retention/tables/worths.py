@@ -19,4 +19,7 @@ WORTHS = sa.Table(
     sa.Column("sensitivity", Json, nullable=False),
     sa.Column("versions", Json, nullable=False, comment="of the models"),
     sa.Column("reasons", Json, nullable=False, server_default="[]"),
+    sa.Column("standing", Json, nullable=False, server_default="{}", comment="what audiences ask for"),
+    sa.Column("rfm_sequence", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("rfm", Json, nullable=False, server_default="{}", comment="segment, r, f, m"),
 )

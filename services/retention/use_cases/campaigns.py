@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from services.retention import occasion
 from services.retention.campaign import STEPS, Campaign, Step
 from services.retention.contactable import Contactable
 from services.retention.decision import decide
+from services.retention.occasion import SCHEDULE, Alert
 from services.retention.repository import campaigns as repository
-from services.retention.repository import decisions, messages
+from services.retention.repository import decisions, messages, runs
 from services.retention.repository import stock as pieces
-from services.retention.surroundings import Alert
-from services.retention.use_cases import stock, views
+from services.retention.schedule import Schedule
+from services.retention.settings import load
+from services.retention.use_cases import batches, stock, views
 from services.retention.use_cases.deciding import look_around
 from shared import clock, telemetry
 from shared.actors import require_name, require_second
-from shared.contracts.segmentation import AlertRaised
 from shared.database import Transaction
 from shared.errors import AlreadyDecided, Conflict, InvalidRequest, NotFound, StaleDraft
 
 Document = dict[str, Any]
 
+TRIED_CUSTOMERS = 20_000
 TRIED_ALERTS = 5_000
 """The newest of the days that a draft is tried on."""
 
@@ -60,6 +64,7 @@ async def approve(tx: Transaction, campaign_id: str, *, revision: int, actor: st
     if row.state == "draft":
         require_second(actor, row.drafted_by, "drafted")
         _require_revision(row.revision, revision)
+        _require_turn(row)
         await _require_template(tx, row)
     return await _step(tx, campaign_id, row.state, "approve", actor, reason)
 
@@ -82,7 +87,13 @@ async def try_out(tx: Transaction, campaign_id: str, *, days: int) -> Document:
     since = clock.now() - timedelta(days=days)
     heard = [_alert(one) for one in await repository.alerts_since(tx, since, limit=TRIED_ALERTS)]
     alerts = [alert for alert in heard if alert.raised.kind in campaign.offers]
-    return {"campaign_id": campaign_id, "days": days, "alerts": len(alerts), "heard": len(heard)} | await _tried(tx, campaign, alerts, since)
+    found = {"campaign_id": campaign_id, "days": days, "alerts": len(alerts), "heard": len(heard)} | await _tried(tx, campaign, alerts, since)
+    return found | ({"batch": await _tried_batch(tx, campaign, since)} if SCHEDULE in campaign.offers else {})
+
+
+async def _tried_batch(tx: Transaction, campaign: Campaign, since: datetime) -> Document:
+    found = await batches.preview(tx, campaign, scan=TRIED_CUSTOMERS)
+    return found | {"overlaps": await repository.contacted_by_others(tx, campaign.campaign_id, found["customer_ids"], since=since)}
 
 
 async def _tried(tx: Transaction, campaign: Campaign, alerts: list[Alert], since: datetime) -> Document:
@@ -114,6 +125,13 @@ async def _tried(tx: Transaction, campaign: Campaign, alerts: list[Alert], since
         "expected_profit_minor": profit,
         "overlaps": await repository.contacted_by_others(tx, campaign.campaign_id, sorted(contacted), since=since),
     }
+
+
+async def runs_of(tx: Transaction, campaign_id: str, *, limit: int) -> Sequence[Any]:
+    """Raises NotFound."""
+    if await decisions.get_campaign(tx, campaign_id) is None:
+        raise NotFound(f"no campaign {campaign_id}")
+    return await runs.of_campaign(tx, campaign_id, limit=limit)
 
 
 async def create_offer(tx: Transaction, content: Document, *, actor: str) -> Document:
@@ -175,10 +193,19 @@ async def _require_template(tx: Transaction, row: Any) -> None:
         raise InvalidRequest(f"there is {named}: nobody could be written to")
 
 
+def _require_turn(row: Any) -> None:
+    """A single turn that has passed would never come. Raises InvalidRequest."""
+    if row.schedule and row.schedule["every"] == "once":
+        schedule = Schedule.of(row.schedule)
+        zone = clock.zone_of(load().timezone)
+        if datetime.combine(schedule.starts_on, schedule.at, zone) <= clock.now():
+            raise InvalidRequest(f"its only turn, {schedule.starts_on} {schedule.at:%H:%M} on the operator's clock, has passed")
+
+
 def _require_revision(held: int, seen: int) -> None:
     if held != seen:
         raise StaleDraft(f"it was edited since: revision {held}, and {seen} was read", newest=held)
 
 
 def _alert(row: Any) -> Alert:
-    return Alert(row.customer_id, AlertRaised.model_validate_json(row.alert))
+    return Alert(row.customer_id, occasion.from_json(row.alert))

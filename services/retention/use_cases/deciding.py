@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from services.retention import receipt
+from services.retention import occasion, receipt
 from services.retention.campaign import Campaign
 from services.retention.contact_policy import Situation
 from services.retention.contactable import Contactable
 from services.retention.decision import Contact, Decision, decide, decision_id, priority_of
-from services.retention.repository import budget, objections, reachability, receipts, stock, worths
+from services.retention.occasion import Alert
+from services.retention.repository import budget, objections, reachability, receipts, runs, stock, worths
 from services.retention.repository import decisions as repository
 from services.retention.settings import load
 from services.retention.strata import stratum_of
-from services.retention.surroundings import Alert, Surroundings
+from services.retention.surroundings import Surroundings
 from services.retention.tables import OUTBOX
 from services.retention.use_cases import messages, publishing
 from shared import clock, outbox
@@ -29,6 +30,7 @@ Document = dict[str, Any]
 
 SETTINGS = load()
 CONTACT_COSTS = {"call": SETTINGS.contact_cost_minor, **dict.fromkeys(("sms", "email", "push"), SETTINGS.message_cost_minor)}
+WARNED_WITHIN = timedelta(days=30)
 MESSAGE_DAYS = timedelta(days=3)
 """A message that could not be sent until then is not sent any more."""
 
@@ -45,11 +47,11 @@ class Made:
     receipt: receipt.Written
 
 
-async def decide_about(tx: Transaction, alerts: Sequence[Alert], customers: Mapping[str, Contactable], *, default_zone: str) -> None:
-    """Each alert once per campaign it triggers, under the locks of the campaigns; the customers are locked already."""
+async def decide_about(tx: Transaction, alerts: Sequence[Alert], customers: Mapping[str, Contactable], *, default_zone: str, only: str | None = None) -> None:
+    """Each alert once per campaign it triggers, under the locks of the campaigns; the customers are locked already. `only`: by this campaign."""
     if not alerts:
         return
-    campaigns = await repository.lock_campaigns(tx)
+    campaigns = [one for one in await repository.lock_campaigns(tx) if only in (None, one.campaign_id)]
     undecided = {decision_id(one.campaign_id, alert.raised.alert_id): (alert, one) for alert in alerts for one in campaigns if alert.raised.kind in one.offers}
     for known in await repository.decided(tx, undecided.keys()):
         del undecided[known]
@@ -94,7 +96,17 @@ async def look_around(tx: Transaction, customer_ids: set[str], campaigns: Sequen
         variants=await repository.variants(tx, everybody),
         left=Counter(await stock.left(tx, lock=not only_to_try)),
         reaches=await reachability.of(tx, everybody),
+        warnings=await _warned_of(tx, customer_ids, campaigns, since=now - WARNED_WITHIN),
+        members_of_club=await runs.club(tx, customer_ids) if any(one.audience for one in campaigns) else {},
+        exposed=await runs.exposed(tx, [one.campaign_id for one in campaigns if one.again_after_days is not None], everybody),
     )
+
+
+async def _warned_of(tx: Transaction, customer_ids: set[str], campaigns: Sequence[Campaign], *, since: datetime) -> Mapping[str, Sequence[str]]:
+    if not any(one.audience for one in campaigns):
+        return {}
+    heard = await runs.warned_of(tx, customer_ids, since=since)
+    return {one: sorted({occasion.from_json(text).kind for text in texts}) for one, texts in heard.items()}
 
 
 async def _take_pieces(tx: Transaction, made: Sequence[Made]) -> None:

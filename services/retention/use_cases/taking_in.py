@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from services.retention import occasion
 from services.retention.contactable import Contactable, hear, renewed
+from services.retention.occasion import Alert
 from services.retention.repository import campaigns
 from services.retention.repository import decisions as repository
-from services.retention.surroundings import Alert
 from services.retention.use_cases import loyalty, reachability, worths
 from services.retention.use_cases.cancelling import cancel_after
 from services.retention.use_cases.deciding import decide_about
@@ -18,7 +19,7 @@ from shared import clock
 from shared.contracts import care
 from shared.contracts.customer import Activity
 from shared.contracts.envelope import Event
-from shared.contracts.segmentation import AlertRaised
+from shared.contracts.segmentation import AlertRaised, MomentReached
 from shared.database import Transaction
 from shared.errors import InvalidEvent
 from shared.worker import Delivery
@@ -67,7 +68,7 @@ async def take_in(tx: Transaction, deliveries: Sequence[Delivery], *, default_zo
     5. Decide, each alert once per campaign it triggers, under the locks of the campaigns.
     """
     await worths.take_in(tx, deliveries)
-    deliveries = [one for one in deliveries if isinstance(one.event.data, Activity | AlertRaised)]
+    deliveries = [one for one in deliveries if isinstance(one.event.data, Activity | AlertRaised | MomentReached)]
     activities = [one for one in deliveries if isinstance(one.event.data, Activity)]
     survivors = {one.event.data.merged_into for one in activities if one.event.data.merged_into}
     concerned = await loyalty.concerned(tx, ((_customer_id(one.event), one.event.data) for one in activities))
@@ -78,7 +79,8 @@ async def take_in(tx: Transaction, deliveries: Sequence[Delivery], *, default_zo
     await cancel_after(tx, customers, heard.reset)
     await loyalty.take_in(tx, heard.told, concerned=concerned, erased=erased)
     await reachability.begin_anew(tx, {one: renewed(held[one], customers[one]) for one in heard.customers})
-    alerts = [Alert(_customer_id(one.event), one.event.data) for one in deliveries if isinstance(one.event.data, AlertRaised)]
+    told = [one.event for one in deliveries if isinstance(one.event.data, AlertRaised | MomentReached)]
+    alerts = [Alert(_customer_id(event), occasion.of(event.data)) for event in told]
     await _keep(tx, alerts, erased=erased)
     await _let_wait(tx, [alert for alert in alerts if not customers[alert.customer_id].known])
     released = await _release(tx, {one for one in heard.customers if customers[one].known and not held[one].known})
@@ -120,7 +122,7 @@ async def _let_wait(tx: Transaction, alerts: Sequence[Alert]) -> None:
 
 
 def _row(alert: Alert) -> dict[str, str]:
-    return {"alert_id": alert.raised.alert_id, "customer_id": alert.customer_id, "alert": alert.raised.model_dump_json()}
+    return {"alert_id": alert.raised.alert_id, "customer_id": alert.customer_id, "alert": occasion.to_json(alert.raised)}
 
 
 async def _release(tx: Transaction, customer_ids: set[str]) -> list[Alert]:
@@ -129,7 +131,7 @@ async def _release(tx: Transaction, customer_ids: set[str]) -> list[Alert]:
         return []
     now = clock.wall()
     rows = await repository.take_waiting(tx, customer_ids)
-    return [Alert(row.customer_id, AlertRaised.model_validate_json(row.alert), now - row.waits_since) for row in rows]
+    return [Alert(row.customer_id, occasion.from_json(row.alert), now - row.waits_since) for row in rows]
 
 
 def _customer_id(event: Event[Any]) -> str:
