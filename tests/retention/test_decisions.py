@@ -52,7 +52,7 @@ async def test_a_warning_becomes_a_decision_and_a_task(retention: ServiceUnderTe
     }  # fmt: skip
     decided, opened_task = await retention.read(topics.CONTACTS, count=2)
     assert (decided["type"], decided["subject"], decided["data"]["verdict"]) == ("retention.decision_made.v1", f"customer:{one}", "contact")
-    assert (decided["data"]["arm"], decided["data"]["offer_id"], len(decided["data"]["gates"])) == ("treatment", "loyalty-10", 18)
+    assert (decided["data"]["arm"], decided["data"]["offer_id"], len(decided["data"]["gates"])) == ("treatment", "loyalty-10", 22)
     assert (opened_task["type"], opened_task["data"]["task_id"]) == ("retention.task_opened.v1", decision_id)
     assert (decided["source"], decided["id"]) != (opened_task["source"], opened_task["id"])
     assert await verdicts(retention, one) == [("contact", None)]
