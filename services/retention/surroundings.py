@@ -73,7 +73,7 @@ class Surroundings:
             contacts=sum(at > since for one in self._ids(alert.customer_id) for at in self.contacts.get(one, ())),
             open_tasks=self.open_tasks[campaign.campaign_id],
             offer=None,
-            zone=zone_of(customer.timezone or self.default_zone),
+            zone=zone_of(self.default_zone if customer.timezone is None else customer.timezone),
             members=self.members.get(alert.customer_id, ()),
             worth=self.worths.get(alert.customer_id),
             budget_used_minor=self.budget_used[campaign.campaign_id],
