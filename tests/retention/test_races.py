@@ -6,7 +6,7 @@ import asyncio
 
 import sqlalchemy as sa
 
-from services.retention.tables import CAMPAIGNS, DECISIONS, TASKS, WAITING
+from services.retention.tables import CAMPAIGNS, DECISIONS, OFFERS, TASKS, WAITING
 from services.retention.use_cases.taking_in import take_in
 from shared.bus import Message
 from shared.contracts.decoding import decode
@@ -14,9 +14,11 @@ from shared.settings import Settings
 from shared.worker import Delivery
 from tests.builders import record
 from tests.harness import ServiceUnderTest, until
-from tests.retention.builders import activity, alert, customer, customers, profile
+from tests.retention.builders import CAMPAIGN_ID, activity, alert, customer, customers, profile
 
 ALERTS = 50
+COST = 1_500 + round(0.4 * 15_000)
+"""Expected of a contact about a port-out, with the offer that is preferred."""
 
 
 async def test_fifty_warnings_over_two_workers_open_one_task(settings: Settings) -> None:
@@ -70,3 +72,34 @@ async def decide(retention: ServiceUnderTest, sent: Message) -> None:
 
 async def is_decided(retention: ServiceUnderTest, count: int) -> bool:
     return len(await retention.rows(sa.select(DECISIONS))) == count
+
+
+async def test_hundreds_at_once_never_pass_cap_capacity_budget_or_stock(settings: Settings) -> None:
+    """R9 R2 R6 R1: three hundred warnings about fifty customers, over two workers and in transactions beside them, in three rounds, each with another
+    limit that binds. Not one contact too many goes out, whoever decides; and each decision is made again from its receipt to the same."""
+    hasty = settings.model_copy(update={"batch_records": 20})
+    async with ServiceUnderTest("retention", hasty) as first, ServiceUnderTest("retention", hasty) as second:
+        ids = customers(50)
+        await first.send(*(activity(one, 1, profile=profile()) for one in ids))
+        rounds: tuple[tuple[dict[str, int], int | None, int, str], ...] = (
+            ({"capacity": 9}, None, 9, "capacity"),
+            ({"capacity": 1_000, "budget_minor": 9 * COST + 6 * COST + COST - 1}, None, 9 + 6, "budget"),
+            ({"budget_minor": 10**9}, 4, 9 + 6 + 4, "offer"),
+        )
+        for nth, (campaign, stock, contacts, gate) in enumerate(rounds):
+            async with first.database.transaction() as tx:
+                await tx.execute(sa.update(CAMPAIGNS).values(**campaign))
+                if stock is not None:
+                    await tx.execute(sa.update(OFFERS).values(stock=stock))
+            raised = [alert(one, f"{nth}-{number}-{one}", key=f"{nth}-{number}-{one}", kind="port_out_inquiry") for number in range(2) for one in ids]
+            await second.publish(*raised[:70])
+            await asyncio.gather(*(decide(first, one) for one in raised[70:]))
+            await until(lambda done=100 * (nth + 1): is_decided(first, done))
+            tasks = await first.rows(sa.select(TASKS))
+            assert len(tasks) == contacts and len({row.customer_id for row in tasks}) == contacts, "one contact per customer, and no more than the limit"
+            refused = {row.failed_gate for row in await first.rows(sa.select(DECISIONS.c.failed_gate).where(DECISIONS.c.verdict == "refused"))}
+            assert gate in refused and "frequency_cap" in refused
+        month = (await first.http.get(f"/campaigns/{CAMPAIGN_ID}/budget")).json()
+        assert month["unbalanced"] == [] and month["months"][0]["contacts"] == 19
+        for row in await first.rows(sa.select(DECISIONS.c.decision_id).where(DECISIONS.c.verdict == "contact")):
+            assert (await first.http.get(f"/decisions/{row.decision_id}/recomputed")).json()["agrees"]
