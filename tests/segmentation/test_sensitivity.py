@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklift.metrics import qini_curve as curve_of_scikit_uplift
 
+from deploy.year.trial import FEATURES, Trial, trial
 from services.segmentation.churn.model import Metric, ModelUnusable
 from services.segmentation.churn.sensitivity import Exposure, Learned, Scaling, SensitivityModel, Thresholds, by_sensitivity, fallback
 from services.segmentation.training import uplift
 from services.segmentation.training.uplift import NoEffectSeen, TooThin, evidence_of, fit_sensitivity, hillstrom, qini, qini_curve
 from tests.datasets import dataset
-from tests.segmentation.contact_trial import FEATURES, Trial, trial
 
 NAN = float("nan")
 OLD_SUMS = "ignore:Function stable_cumsum is deprecated:FutureWarning"
