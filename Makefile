@@ -10,7 +10,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --req
 UVLOCK := $(BIN)/python -m uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types generated docs stack stack-down replay import bench evaluate train chaos audit-verify rotate-keys lock clean
+.PHONY: help run test check lint types generated docs stack stack-down replay import bench evaluate year train chaos audit-verify rotate-keys lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ bench: $(VENV)/.dev ## Measure: ingest against its floor, event to alert, 360 vi
 
 evaluate: $(VENV)/.dev ## Hold the warnings against what the simulated operator's customers really did (some twenty minutes)
 	@$(BIN)/python -m deploy.evaluate $(ARGS)
+
+year: $(VENV)/.dev ## Live through a simulated year with the campaign on and without it, and choose whom to contact in two ways (a quarter of an hour)
+	@$(BIN)/python -m deploy.year $(ARGS)
 
 train: $(VENV)/.dev ## Train churn models on what this system observed, or say why not (ARGS="own --help"; also: file, sensitivity, cards, register)
 	@$(BIN)/python -m services.segmentation.training $(if $(ARGS),$(ARGS),own)

@@ -1,4 +1,4 @@
-"""Customer and segmentation as they run, on a clock that is put on only when all that was told until then is taken in: no feed lags.
+"""Services as they run, on a clock that is put on only when all that was told until then is taken in: no feed lags.
 
 The workers are the services' own, over a real bus and real databases; only what they do by the hour (re-cut, look at groups, overdue
 cases) is called here, once for each step of the clock, instead of every few real seconds.
@@ -82,7 +82,8 @@ class Part:
 
 
 class Lockstep:
-    def __init__(self, bus: CountedBus, parts: Sequence[Part]) -> None:
+    def __init__(self, bus: CountedBus, parts: Mapping[str, Part]) -> None:
+        """`parts` by the name of their service, in the order the events flow."""
         self._bus, self._parts = bus, parts
 
     async def live_through(self, moment: datetime, messages: Sequence[Message]) -> None:
@@ -90,7 +91,7 @@ class Lockstep:
         clock.stand_at(moment)
         await self._bus.publish(messages)
         await self._settle()
-        for part in self._parts:
+        for part in self._parts.values():
             for sweep in part.spec.sweeps:
                 while await sweep.step(part.database, part.keyring):
                     pass
@@ -98,16 +99,23 @@ class Lockstep:
 
     async def alerts(self) -> list[Mapping[str, Any]]:
         """All that were raised, in their order."""
-        async with self._parts[-1].database.reading() as connection:
+        async with self.database("segmentation").reading() as connection:
             rows = await connection.execute(sa.select(ALERTS).order_by(ALERTS.c.raised_at, ALERTS.c.alert_id))
             return [dict(row._mapping) for row in rows]
 
     async def dead_letters(self) -> int:
-        return sum([await _count(part.database, part.spec.tables.dead_letters) for part in self._parts])
+        return sum([await _count(part.database, part.spec.tables.dead_letters) for part in self._parts.values()])
+
+    def database(self, service: str) -> Database:
+        return self._parts[service].database
 
     async def _settle(self) -> None:
-        """Until every part took in all that is on its topics, and published all it had to say."""
-        for part in self._parts:
+        """Until every part took in all that is on its topics, and published all it had to say. What is decided flows back, so each is asked again."""
+        while any([await self._left(part) for part in self._parts.values()]):
+            await self._settle_each()
+
+    async def _settle_each(self) -> None:
+        for part in self._parts.values():
             before, changed = None, clock.monotonic()
             while left := await self._left(part):
                 if part.running.done():
@@ -128,7 +136,7 @@ class Lockstep:
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[Lockstep]:
+async def running(settings: Settings, services: Sequence[str] = SERVICES) -> AsyncIterator[Lockstep]:
     """Begun with nothing known. The databases of `settings` must be empty."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     pii.create(settings.keyring_path)
@@ -137,10 +145,10 @@ async def running(settings: Settings) -> AsyncIterator[Lockstep]:
         bus = CountedBus(open_bus(settings))
         await bus.start()
         stack.push_async_callback(bus.close)
-        await bus.create_topics(topics_of(SERVICES))
+        await bus.create_topics(topics_of(services))
         stop = asyncio.Event()
-        parts = [await _started(service, settings, bus, stop, stack) for service in SERVICES]
-        stack.push_async_callback(_stopped, stop, parts)
+        parts = {service: await _started(service, settings, bus, stop, stack) for service in services}
+        stack.push_async_callback(_stopped, stop, parts.values())
         yield Lockstep(bus, parts)
 
 

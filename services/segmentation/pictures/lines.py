@@ -30,7 +30,7 @@ _SMALLEST = 1e-9
 """With less between them than this, values are as good as zero: the axis goes to 1."""
 
 
-class _Axis(NamedTuple):
+class Axis(NamedTuple):
     """From zero or below it, up to zero or above: marks at multiples of `step`."""
 
     step: Decimal
@@ -54,7 +54,7 @@ class _Axis(NamedTuple):
 class _Plot:
     """Where days and values lie."""
 
-    def __init__(self, days: tuple[date, date], axis: _Axis, names: Iterable[str]) -> None:
+    def __init__(self, days: tuple[date, date], axis: Axis, names: Iterable[str]) -> None:
         self.first_day, self.last_day, self.axis = *days, axis
         names = [spoken(name) for name in names]
         self.height = max(_PLOT_HEIGHT, _LABEL_HEIGHT * len(names))
@@ -80,7 +80,7 @@ def trend(series: Mapping[str, Points], *, title: str, unit: str) -> str:
     points = [point for runs in known.values() for run in runs for point in run]
     if not points:
         return nothing(title, "No values")
-    plot = _Plot((min(points)[0], max(points)[0]), _axis([value for _, value in points]), known)
+    plot = _Plot((min(points)[0], max(points)[0]), axis_of([value for _, value in points]), known)
     drawn = [*_value_marks(plot, unit), *_day_marks(plot), *_lines(plot, known), *_ends(plot, known)]
     said = f"{plot.first_day.isoformat()} to {plot.last_day.isoformat()}"
     told = f"In {unit}: " + "; ".join(_told(plot, name, runs) for name, runs in known.items())
@@ -93,12 +93,12 @@ def _runs(points: Points) -> list[list[tuple[date, float]]]:
     return [list(run) for is_known, run in parted if is_known]
 
 
-def _axis(values: Sequence[float]) -> _Axis:
+def axis_of(values: Sequence[float]) -> Axis:
     low, high = min(0.0, *values), max(0.0, *values)
     if high - low < _SMALLEST:
         high = 1.0
     step = _nice((high - low) / _VALUE_TICKS)
-    return _Axis(step, math.floor(low / float(step)), math.ceil(high / float(step)))
+    return Axis(step, math.floor(low / float(step)), math.ceil(high / float(step)))
 
 
 def _nice(least: float) -> Decimal:
