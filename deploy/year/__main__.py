@@ -53,7 +53,7 @@ async def _year(options: argparse.Namespace) -> None:
         settings = Settings(data_dir=Path(folder), bus="embedded", database="sqlite", log_level="error")
         telemetry.configure(settings, service="all", role="year")
         lived = await live(plan, operator, settings, say)
-    say(f"{clock.monotonic() - started:.0f} s; {operator.sent:,} events, {lived.dead_letters} dead letters")
+    say(f"{clock.monotonic() - started:.0f} s; {operator.sent:,} events, {operator.refused:,} refused at the door, {lived.dead_letters} dead letters")
     fates = fates_of(_without(plan), operator.stream, plan.window.end)
     _show(plan, lived, fates, options.out)
 
@@ -88,8 +88,8 @@ def _show(plan: Plan, lived: Lived, fates: dict[str, Fate], out: Path) -> None:
 
 
 def _uplift(one: Uplift) -> dict[str, Any]:
-    found = one.found
-    return {**one._asdict(), "found": found._asdict() | {name: bound._asdict() for name in ("at_end", "any_time") if (bound := getattr(found, name))}}
+    """Intervals as [low, high]."""
+    return {**one._asdict(), "found": {name: list(value) if isinstance(value, tuple) else value for name, value in one.found._asdict().items()}}
 
 
 def _targeting(seed: int, out: Path) -> None:

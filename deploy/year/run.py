@@ -80,6 +80,7 @@ async def _live_through(plan: Plan, operator: Operator, system: Lockstep, retent
         if moment >= begins and not running_since:
             await asyncio.to_thread(_begin, retention)
             running_since = True
+        clock.stand_at(moment)
         await system.live_through(moment, operator.tell(moment))
         if running_since:
             await asyncio.to_thread(desk.work, moment)
@@ -94,7 +95,7 @@ def door(service: str, settings: Settings) -> Iterator[httpx.Client]:
     app = import_module(f"services.{service}.api").app(settings)
 
     async def passed_on(scope: Scope, receive: Receive, send: Send) -> None:
-        await app(scope | {"path": scope["path"].removeprefix("/v1")} if scope["type"] == "http" else scope, receive, send)
+        await app({**scope, "path": scope["path"].removeprefix("/v1")} if scope["type"] == "http" else scope, receive, send)
 
     server = uvicorn.Server(uvicorn.Config(passed_on, host="127.0.0.1", port=0, lifespan="on", log_level="warning", access_log=False))
     serving = Thread(target=server.run, name=f"door-{service}")
