@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
 from services.customer.facts import OwnFact
-from shared.contracts.customer import NetworkFaultMet
+from shared.contracts.customer import NetworkFaultEnded, NetworkFaultMet
 
 # Of an outage whose end nobody reported: later trouble in the cell is hardly the same.
 LONGEST = timedelta(days=2)
@@ -41,7 +41,7 @@ class Visit(NamedTuple):
 
 
 def met(visits: Iterable[Visit], outages: Iterable[Outage]) -> Iterator[OwnFact]:
-    """What to report: one fact per customer and fault."""
+    """What to report: one fact per customer and fault, and another one once its end is known."""
     by_cell: dict[str, list[Outage]] = {}
     for outage in outages:
         by_cell.setdefault(outage.cell_id, []).append(outage)
@@ -51,3 +51,6 @@ def met(visits: Iterable[Visit], outages: Iterable[Outage]) -> Iterator[OwnFact]
                 name = uuid.uuid5(_NAMES, f"{outage.cell_id}|{outage.started_at.isoformat()}|{visit.customer_id}")
                 payload = NetworkFaultMet(cell_id=outage.cell_id, kind=outage.kind, started_at=outage.started_at)
                 yield OwnFact(visit.customer_id, f"fault:{name}", payload, outage.started_at)
+                if outage.ended_at:
+                    ended = NetworkFaultEnded(cell_id=outage.cell_id, kind=outage.kind, started_at=outage.started_at, ended_at=outage.ended_at)
+                    yield OwnFact(visit.customer_id, f"fault-ended:{name}", ended, outage.ended_at)

@@ -176,6 +176,22 @@ class BirthdayReached(Payload):
     on: date = Field(description="The day it is celebrated; who was born on February 29 has it on the 28th in years without one")
 
 
+class NetworkFaultEnded(Payload):
+    """A fault that the customer met is over. Carried as a fact inside `customer.activity.v1`; of one whose end nobody reported there is none."""
+
+    type: ClassVar = "customer.network_fault_ended.v1"
+    topic: ClassVar = topics.ACTIVITY
+    about: ClassVar = ("customer",)
+    example: ClassVar[dict[str, Any]] = {
+        "cell_id": "460-00-17", "kind": "outage", "started_at": "2026-10-03T08:00:00Z", "ended_at": "2026-10-03T11:30:00Z",
+    }  # fmt: skip
+
+    cell_id: Word
+    kind: Literal["outage", "degraded", "fault"]
+    started_at: AwareDatetime
+    ended_at: AwareDatetime
+
+
 class FeedStateChanged(Payload):
     """What a source reports went silent, changed its shape or its volume, or is as usual again."""
 
@@ -191,4 +207,4 @@ class FeedStateChanged(Payload):
     last_event_at: AwareDatetime | None = None
 
 
-PAYLOADS: tuple[type[Payload], ...] = (Activity, CaseOverdue, CustomerReturned, NetworkFaultMet, BirthdayReached, FeedStateChanged)
+PAYLOADS: tuple[type[Payload], ...] = (Activity, CaseOverdue, CustomerReturned, NetworkFaultMet, NetworkFaultEnded, BirthdayReached, FeedStateChanged)

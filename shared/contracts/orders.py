@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from shared.contracts import topics
-from shared.contracts.envelope import Currency, Id, Identifier, Part, Payload, Personal, PersonalMsisdn, Word
+from shared.contracts.envelope import AmountOrZero, Currency, Id, Identifier, Part, Payload, Personal, PersonalMsisdn, Word
 
 PaymentType = Literal["prepaid", "postpaid"]
 Channel = Literal["call", "sms", "email", "push"]
+WorkKind = Literal["installation", "repair", "relocation", "number_change", "other"]
 
 
 class Consent(Part):
@@ -248,6 +249,49 @@ class CugMembershipChanged(OnSubscription):
     member: bool
 
 
+class OnWork(Payload):
+    """Facts about one work order for a customer. A `work_id` is used once over all of order entry."""
+
+    work_id: Id
+
+
+class WorkPromised(OnWork):
+    """Work for a customer was promised by a time. Promised again, the sooner time holds, unless the customer asked for another one."""
+
+    type: ClassVar = "orders.work_promised.v1"
+    topic: ClassVar = topics.ORDERS
+    example: ClassVar[dict[str, Any]] = {
+        "work_id": "W-7001", "kind": "installation", "promised_by": "2026-11-05T10:00:00Z", "one_off_fee_minor": 9900, "currency": "CNY",
+    }  # fmt: skip
+
+    kind: WorkKind
+    promised_by: AwareDatetime | None = Field(default=None, description="Null: by the service level of the customer's star, from the time of the event on")
+    one_off_fee_minor: AmountOrZero
+    currency: Currency
+    asked_by_customer: bool = Field(default=False, description="The customer asked for this time in place of the one promised before")
+
+
+class WorkCompleted(OnWork):
+    """The work was done. Told again, the latest telling holds: that is how a wrong time is put right."""
+
+    type: ClassVar = "orders.work_completed.v1"
+    topic: ClassVar = topics.ORDERS
+    example: ClassVar[dict[str, Any]] = {"work_id": "W-7001", "completed_at": "2026-11-09T03:30:00Z"}
+
+    completed_at: AwareDatetime
+
+    def occurred_at(self, event_time: datetime) -> datetime:
+        return self.completed_at
+
+
+class WorkCancelled(OnWork):
+    """The work was called off: its fee is not due, so nothing of it is paid back."""
+
+    type: ClassVar = "orders.work_cancelled.v1"
+    topic: ClassVar = topics.ORDERS
+    example: ClassVar[dict[str, Any]] = {"work_id": "W-7001"}
+
+
 PAYLOADS: tuple[type[Payload], ...] = (
     CustomerRegistered,
     CustomerUpdated,
@@ -266,4 +310,7 @@ PAYLOADS: tuple[type[Payload], ...] = (
     PortOutRequested,
     PortOutCompleted,
     CugMembershipChanged,
+    WorkPromised,
+    WorkCompleted,
+    WorkCancelled,
 )

@@ -8,8 +8,9 @@ from pydantic import AwareDatetime, Field
 
 from shared.contracts import topics
 from shared.contracts.customer import DayPart, ReachState
-from shared.contracts.envelope import Id, Part, Payload, PersonalText, Text, Word
+from shared.contracts.envelope import Amount, Currency, Id, Part, Payload, PersonalText, Text, Word
 
+CreditCause = Literal["late_work", "complaint", "bill_dispute", "outage"]
 OutcomeResult = Literal["saved", "lost", "undecided", "unreached", "wrong_number"]
 
 
@@ -264,6 +265,26 @@ class ClubLevelChanged(Payload):
     changed_at: AwareDatetime
 
 
+class CreditApproved(Payload):
+    """Billing is to credit this amount to the customer. Published once per credit, which is final then."""
+
+    type: ClassVar = "retention.credit_approved.v1"
+    topic: ClassVar = topics.CONTACTS
+    about: ClassVar = ("customer",)
+    example: ClassVar[dict[str, Any]] = {
+        "credit_id": "cr-5f0c1d", "cause": "late_work", "cause_id": "W-7001", "amount_minor": 990, "currency": "CNY",
+        "approved_by": "li.na", "approved_at": "2026-11-10T02:00:00Z",
+    }  # fmt: skip
+
+    credit_id: Id
+    cause: CreditCause
+    cause_id: Id = Field(description="The work order, the complaint, or the cell and the start of its outage")
+    amount_minor: Amount
+    currency: Currency
+    approved_by: Id
+    approved_at: AwareDatetime
+
+
 PAYLOADS: tuple[type[Payload], ...] = (
     DecisionMade,
     TaskOpened,
@@ -277,4 +298,5 @@ PAYLOADS: tuple[type[Payload], ...] = (
     MessageFailed,
     RedemptionMade,
     ClubLevelChanged,
+    CreditApproved,
 )
