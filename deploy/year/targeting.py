@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from itertools import islice
 from random import Random
 from typing import NamedTuple
@@ -153,7 +153,8 @@ def _spend(met: Sequence[Met], records: Mapping[str, Record], worths: Mapping[st
 def _decided(campaign: Campaign, met: Sequence[Met], records: Mapping[str, Record], worths: Mapping[str, Worth]) -> Iterator[tuple[Met, Decision]]:
     """Each warning in its turn, as retention decides it."""
     around = Surroundings(
-        now=NOW, default_zone="Asia/Shanghai", catalogue={OFFER.offer_id: OFFER}, complaints={}, arms={}, contacts={}, open_tasks=Counter(), members={},
+        now=NOW, default_zone="Asia/Shanghai", catalogue={OFFER.offer_id: OFFER}, troubles={}, quiet_after_fix=timedelta(days=3),
+        arms={}, contacts={}, open_tasks=Counter(), members={},
         worths=worths, records=records, contact_costs={"call": CONTACT_COST_MINOR}, budget_used=Counter(), left=Counter(), variants={}, objections={},
         warnings={}, members_of_club={}, exposed={},
     )  # fmt: skip

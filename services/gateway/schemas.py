@@ -235,7 +235,9 @@ class CampaignContent(BaseModel):
     offers: dict[AlertKind | Moment | Literal["schedule"], list[Id]] = Field(
         description="Kind of warning or moment that triggers it, or `schedule` -> offers, the preferred one first"
     )
-    purpose: Literal["selling", "win_back"] = Field(default="selling", description="`win_back`: for who left, and for nobody else")
+    purpose: Literal["selling", "service", "win_back"] = Field(
+        default="selling", description="`service`: not held back by a trouble of the customer; `win_back`: for who left, and for nobody else"
+    )
     audience: dict[str, Any] | None = Field(
         default=None,
         description="Who it is for, a tree of `all`, `any`, `not` and fields (GET /v1/audience-fields); null: everybody",
@@ -291,6 +293,24 @@ class ReviewResult(BaseModel):
 
 class Restock(BaseModel):
     pieces: int = Field(description="To add; below zero: to take out, of those that nobody has")
+
+
+class CreditApproval(BaseModel):
+    amount_minor: int = Field(ge=1, description="That was read: what is approved is what was proposed")
+    reason: str = ""
+
+
+class SpecialDay(BaseModel):
+    """Of a day that is not as its weekday says."""
+
+    working: bool
+    name: str = ""
+
+
+class CalendarContent(BaseModel):
+    revision: int = Field(ge=0, description="That was read; 0: the region has none of its own yet")
+    rest: list[int] = Field(description="ISO weekdays that are not worked, Monday is 1")
+    exceptions: dict[date, SpecialDay] = Field(default={}, description="Holidays, and days of rest that are worked")
 
 
 class NewTemplate(BaseModel):

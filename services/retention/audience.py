@@ -93,9 +93,11 @@ def facts(customer: Contactable, worth: Worth | None, around: Around) -> dict[st
     today = around.now.date()
     since = _days(today, held.get("active_since"))
     left = customer.left_at
-    found = {name: held.get(name) for name in ("kind", "region", "service_star", "acquisition_channel", "brands", "plans", "products", "left_because")}
+    found = {name: held.get(name) for name in ("kind", "acquisition_channel", "brands", "plans", "products", "left_because")}
     found |= {
         "language": customer.language,
+        "region": customer.region,
+        "service_star": customer.service_star,
         "payment_types": customer.payment_types,
         "live_subscriptions": customer.live_subscriptions,
         "tenure_days": since,

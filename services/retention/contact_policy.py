@@ -18,12 +18,13 @@ from services.retention.channel_choice import Choice
 from services.retention.contactable import Contactable
 from services.retention.hold_out import GLOBAL_SHARE, Arm, arm_of, bucket, global_bucket
 from services.retention.reachability import Reach, why_not
+from services.retention.service import Trouble, holding_back
 from services.retention.worth import Worth
 from shared.contracts.retention import Gate
 
 # A warning is about days: one whose customer became known later than this is not acted on.
 LONGEST_WAIT = timedelta(days=1)
-LISTED_COMPLAINTS = 5
+LISTED_TROUBLES = 5
 PERSONALISED = "personalised_marketing"
 """What may be objected to without refusing every automated decision."""
 
@@ -46,7 +47,7 @@ class Situation:
     customer: Contactable
     campaign: Campaign
     waited: timedelta
-    open_complaints: Sequence[str]
+    troubles: Sequence[Trouble]
     assigned: Arm | None
     contacts: int
     open_tasks: int
@@ -60,6 +61,8 @@ class Situation:
     """Of the contact and the offer, as expected."""
     budget_used_minor: int = 0
     """Of the campaign in this month: reserved and spent."""
+    quiet_after_fix: timedelta = timedelta(days=3)
+    """In which nothing is sold."""
     listed: Sequence[Offer] = ()
     """What the campaign may offer here, the preferred one first: `offer` was chosen of them (offering.py)."""
     records: Mapping[str, Record] = field(default_factory=dict)
@@ -173,9 +176,21 @@ def timezone(s: Situation) -> Check:
     return s.zone is not None, s.zone.key if s.zone else f"{s.customer.timezone!r} is no time zone"
 
 
-def open_complaint(s: Situation) -> Check:
-    listed = ", ".join(s.open_complaints[:LISTED_COMPLAINTS])
-    return not s.open_complaints, f"{len(s.open_complaints)} open: {listed}" if listed else "none open"
+def service_trouble(s: Situation) -> Check:
+    """What serves is not held back by the trouble that it answers."""
+    found = holding_back(s.troubles, now=s.now, quiet=s.quiet_after_fix)
+    detail = "; ".join(_trouble(one, s) for one in found[:LISTED_TROUBLES])
+    if s.campaign.purpose == "service":
+        return True, f"a service campaign, beside {len(found)}: {detail}" if found else "none"
+    return not found, f"{len(found)}: {detail}" if found else "none"
+
+
+def _trouble(one: Trouble, s: Situation) -> str:
+    until = one.holds_back_until(s.quiet_after_fix)
+    since = f"{one.kind} {one.key.trouble_id}"
+    if one.is_open(s.now) or until is None:
+        return f"{since} is open"
+    return f"{since} was fixed, nothing is sold until {until:%Y-%m-%d %H:%M} UTC"
 
 
 def offer(s: Situation) -> Check:
@@ -254,7 +269,7 @@ GATES: tuple[Callable[[Situation], Check], ...] = (
     objection,
     reachable,
     timezone,
-    open_complaint,
+    service_trouble,
     audience,
     not_again,
     offer,

@@ -38,6 +38,10 @@ class Contactable:
     payment_types: Sequence[str] = ()
     language: str | None = None
     left_at: datetime | None = None
+    region: str | None = None
+    service_star: int | None = None
+    bereaved_at: datetime | None = None
+    """When a subscription ended last because somebody died."""
     preferred_channel: str | None = None
     account_manager: str | None = None
     contact_marks: Mapping[str, Sequence[str]] | None = None
@@ -89,6 +93,9 @@ def _with_profile(held: Contactable, sequence: int, profile: Profile) -> Contact
         live_subscriptions=len(live),
         payment_types=sorted({one.payment_type for one in live or ended if one.payment_type}),
         language=profile.language,
+        region=profile.region,
+        service_star=profile.service_star,
+        bereaved_at=max((one.terminated_at for one in profile.subscriptions if one.termination_reason == "death" and one.terminated_at), default=None),
         left_at=ended[-1].terminated_at if ended and not live else None,
         attributes=_attributes(profile, live, ended) | birthday,
         preferred_channel=profile.preferred_channel,
@@ -117,7 +124,7 @@ def _indexes(sealed: Iterable[str]) -> list[str]:
 
 def _attributes(profile: Profile, live: Sequence[Subscription], ended: Sequence[Subscription]) -> dict[str, Any]:
     """What is reported; dates as ISO texts."""
-    found: dict[str, Any] = {name: getattr(profile, name) for name in ("kind", "region", "service_star", "acquisition_channel")}
+    found: dict[str, Any] = {name: getattr(profile, name) for name in ("kind", "acquisition_channel")}
     found |= {"brands": sorted({one.brand for one in live if one.brand}), "plans": sorted({one.plan for one in live if one.plan})}
     found["products"] = sorted({product for one in live for product in one.products})
     found["active_since"] = min((one.activated_at.isoformat() for one in live if one.activated_at), default=None)

@@ -73,7 +73,7 @@ _AGAINST: Mapping[Language, Mapping[str, str]] = {
         "do_not_contact": "you asked not to be contacted",
         "consent": "you have not agreed to be contacted in this way",
         "objection": "you objected",
-        "open_complaint": "a complaint of yours is still open",
+        "service_trouble": "something is wrong with our service to you, or was put right only lately",
         "live_subscription": "you have no line in use with us",
         "frequency_cap": "you were contacted not long ago",
         "offer": "there was nothing that suits you",
@@ -83,7 +83,7 @@ _AGAINST: Mapping[Language, Mapping[str, str]] = {
         "do_not_contact": "您要求不被联系",
         "consent": "您没有同意以这种方式联系",
         "objection": "您提出了拒绝",
-        "open_complaint": "您有尚未解决的投诉",
+        "service_trouble": "我们为您提供的服务有问题尚未解决,或刚刚恢复",
         "live_subscription": "您没有在用的号码",
         "frequency_cap": "不久前已经联系过您",
         "offer": "没有适合您的优惠",
@@ -111,7 +111,7 @@ def _english(facts: Facts) -> Explanation:
         if facts.by_profile
         else "No estimate about you was used to choose the offer: it was the first of a list that is the same for everybody whom it fits."
     )
-    data = f"A computer decided. It looked at: that {kind}; your lines and how you pay; what you agreed to and asked of us; open complaints; earlier contacts; your time zone. {chosen}"  # noqa: E501
+    data = f"A computer decided. It looked at: that {kind}; your lines and how you pay; what you agreed to and asked of us; complaints and other trouble with our service; earlier contacts; your time zone. {chosen}"  # noqa: E501
     refuse = "You can object to automated decisions: then none leads to a contact. You can object to personalised marketing: then an offer is not chosen by estimates about you. Both hold at once. You can also ask that a person reviews this decision."  # noqa: E501
     return Explanation(why, data, refuse)
 
@@ -131,7 +131,7 @@ def _chinese(facts: Facts) -> Explanation:
         if facts.by_profile
         else "选择优惠时没有使用对您个人的估计:它是对所有适用客户都相同的清单中的第一项。"
     )
-    data = f"这是由计算机作出的决定。所用的信息种类:{kind};您的号码和付费方式;您的同意和要求;未解决的投诉;以往的联系;您所在的时区。{chosen}"
+    data = f"这是由计算机作出的决定。所用的信息种类:{kind};您的号码和付费方式;您的同意和要求;投诉及其他服务问题;以往的联系;您所在的时区。{chosen}"
     refuse = (
         "您可以拒绝自动化决策:此后系统不会据此联系您。您可以拒绝个性化营销:此后优惠不再根据对您个人的估计选择。两者均立即生效。您也可以要求由人工复核这一决定。"
     )

@@ -25,12 +25,13 @@ from services.retention.contactable import Contactable
 from services.retention.decision import Decision, decide
 from services.retention.offering import with_offer
 from services.retention.reachability import Reach
+from services.retention.service import Key, Trouble
 from services.retention.worth import Worth
 
 Document = dict[str, Any]
 
 PLAIN = (
-    "open_complaints", "objections", "assigned", "assigned_variant", "contacts", "open_tasks", "members",
+    "objections", "assigned", "assigned_variant", "contacts", "open_tasks", "members",
     "cost_minor", "budget_used_minor", "left", "contact_cost_minor", "facts", "exposed_days", "planned", "planned_why",
 )  # fmt: skip
 """Fields of a situation that are JSON as they are."""
@@ -76,6 +77,8 @@ def write(s: Situation) -> Written:
     inputs |= {"listed": [version(one) for one in s.listed]} if s.listed else {}
     inputs |= {"records": s.records} if s.records else {}
     inputs |= {"choice": s.choice} if s.choice else {}
+    inputs |= {"troubles": [asdict(one) for one in s.troubles]} if s.troubles else {}
+    inputs |= {"quiet_days": s.quiet_after_fix.days}
     inputs |= {"reach": asdict(s.reach)} if s.reach else {}
     return Written(_canonical(inputs), contents)
 
@@ -85,7 +88,7 @@ def read(inputs: str, contents: Mapping[str, str], *, worth: Mapping[str, Any], 
     told: Document = orjson.loads(inputs)
     plain = {name: told[name] for name in PLAIN if name in told}
     return Situation(
-        **{"open_complaints": (), "assigned": None, "contacts": 0, "open_tasks": 0} | plain,
+        **{"assigned": None, "contacts": 0, "open_tasks": 0} | plain,
         now=datetime.fromisoformat(told["at"]),
         customer=_customer(told["customer"]),
         campaign=_campaign(orjson.loads(contents[told["campaign"]])),
@@ -95,6 +98,8 @@ def read(inputs: str, contents: Mapping[str, str], *, worth: Mapping[str, Any], 
         zone=ZoneInfo(told["zone"]) if told["zone"] else None,
         records={offer_id: Record(*record) for offer_id, record in told.get("records", {}).items()},
         choice=Choice(*told["choice"]) if "choice" in told else None,
+        troubles=[_trouble(one) for one in told.get("troubles", ())],
+        quiet_after_fix=timedelta(days=told["quiet_days"]),
         reach=_reach(told["reach"]) if "reach" in told else None,
         weighed=[Weighed(**one) for one in weighed],
         worth=Worth(**worth) if worth else None,
@@ -146,8 +151,13 @@ def _default(one: Any) -> Any:
 
 
 def _customer(told: Document) -> Contactable:
-    left_at = told.get("left_at")
-    return Contactable(**told | ({"left_at": datetime.fromisoformat(left_at)} if left_at else {}))
+    moments = {name: datetime.fromisoformat(told[name]) for name in ("left_at", "bereaved_at") if told.get(name)}
+    return Contactable(**told | moments)
+
+
+def _trouble(told: Document) -> Trouble:
+    moments = {name: datetime.fromisoformat(told[name]) for name in ("began_at", "ended_at") if told[name]}
+    return Trouble(**told | {"key": Key(*told["key"])} | moments)
 
 
 def _reach(told: Document) -> Reach:

@@ -21,6 +21,9 @@ class RetentionSettings(OperatorZone):
     most_attempts: int = Field(default=3, ge=1, le=10, description="Calls of one task that reach nobody, until it ends")
     language: str = Field(default="en", pattern="^[a-z]{2}$", description="Of messages to customers without a language of their own")
 
+    quiet_days_after_fix: int = Field(default=3, ge=0, le=90, description="Days after a trouble was fixed in which nothing is sold to the customer")
+    currency: str = Field(default="CNY", pattern="^[A-Z]{3}$", description="Of make-goods")
+
     sms_by: Literal["sink", "webhook"] = Field(default="sink", description="How text messages leave: `sink` only writes them to files")
     email_by: Literal["sink", "webhook", "smtp"] = Field(default="sink", description="How e-mails leave: `sink` only writes them to files")
     push_by: Literal["sink", "webhook"] = Field(default="sink", description="How push messages leave: `sink` only writes them to files")

@@ -19,6 +19,7 @@ from services.retention.hold_out import Arm
 from services.retention.occasion import Alert
 from services.retention.offering import with_offer
 from services.retention.reachability import Reach
+from services.retention.service import Trouble, of_customer
 from services.retention.worth import Worth
 from shared.clock import zone_of
 
@@ -31,7 +32,8 @@ class Surroundings:
     now: datetime
     default_zone: str
     catalogue: Mapping[str, Offer]
-    complaints: Mapping[str, Sequence[str]]
+    troubles: Mapping[str, Sequence[Trouble]]
+    quiet_after_fix: timedelta
     arms: dict[tuple[str, str], Arm]
     contacts: dict[str, list[datetime]]
     open_tasks: Counter[str]
@@ -68,7 +70,8 @@ class Surroundings:
             customer=customer,
             campaign=campaign,
             waited=alert.waited,
-            open_complaints=self.complaints.get(alert.customer_id, ()),
+            troubles=(*self.troubles.get(alert.customer_id, ()), *of_customer(customer)),
+            quiet_after_fix=self.quiet_after_fix,
             assigned=self._assigned(campaign.campaign_id, alert.customer_id) or (alert.plan.arm if alert.plan else None),
             contacts=sum(at > since for one in self._ids(alert.customer_id) for at in self.contacts.get(one, ())),
             open_tasks=self.open_tasks[campaign.campaign_id],
@@ -105,7 +108,7 @@ class Surroundings:
         club = self.members_of_club.get(customer_id)
         around = Around(
             now=self.now,
-            open_complaints=len(self.complaints.get(customer_id, ())),
+            open_complaints=sum(one.key.family == "complaint" and one.is_open(self.now) for one in self.troubles.get(customer_id, ())),
             warnings=self.warnings.get(customer_id, ()),
             club_level=club.level if club else None,
             points=club.points if club else 0,

@@ -1,4 +1,5 @@
-"""Process 2 of the retention service: the consumer, the outbox relay, the sending of messages, and the expiry of points."""
+"""Process 2 of the retention service: the consumer, the outbox relay, the sending of messages, the expiry of points, and what is owed for
+outages that last and by calendars that were changed."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ from services.retention.channels.opening import open_channels, require_usable
 from services.retention.handlers import HANDLERS
 from services.retention.settings import load
 from services.retention.tables import INBOX, WORKERS
-from services.retention.use_cases import batches, loyalty, messages
+from services.retention.use_cases import batches, loyalty, messages, troubles, works
 from shared import settings
 from shared.database import Database
 from shared.pii import Keyring
@@ -32,6 +33,8 @@ SWEEPS = (
     Sweep(every_seconds=SEND_SECONDS, step=send_messages),
     Sweep(every_seconds=loyalty.LOOK_SECONDS, step=loyalty.expire),
     Sweep(every_seconds=batches.LOOK_SECONDS, step=batches.run_due),
+    Sweep(every_seconds=troubles.LOOK_SECONDS, step=troubles.look),
+    Sweep(every_seconds=works.LOOK_SECONDS, step=works.count_again),
 )
 
 SPEC = WorkerSpec(service="retention", handlers=HANDLERS, tables=INBOX, workers=WORKERS, sweeps=SWEEPS)

@@ -107,7 +107,7 @@ def offer(**changes: Any) -> Offer:
 def situation(held: Contactable | None = None, **changes: Any) -> Situation:
     """One that leads to a contact."""
     values: dict[str, Any] = {
-        "now": NOON, "customer": held or contactable(), "campaign": campaign(), "waited": timedelta(0), "open_complaints": (), "assigned": None,
+        "now": NOON, "customer": held or contactable(), "campaign": campaign(), "waited": timedelta(0), "troubles": (), "assigned": None,
         "contacts": 0, "open_tasks": 0, "offer": offer(), "zone": ZoneInfo("UTC"), "objections": (),
     }  # fmt: skip
     return Situation(**values | changes)

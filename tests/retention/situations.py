@@ -13,6 +13,7 @@ from services.retention.channel_choice import Choice
 from services.retention.contact_policy import Situation
 from services.retention.offering import with_offer
 from services.retention.reachability import Reach
+from services.retention.service import Key, Trouble
 from services.retention.worth import Worth
 from tests.builders import NOON
 from tests.retention.builders import campaign, contactable, offer, situation
@@ -47,11 +48,14 @@ def varied(seed: int) -> Situation:
         state=seldom("running", "paused"), channel=seldom("call", "sms", "email"), capacity=seldom(10, 1), budget_minor=seldom(None, 40_000),
         least_profit_minor=seldom(None, 1_000), hold_out_share=seldom(0.1, 0.6), cap_contacts=seldom(1, 2),
         audience=seldom(None, {"field": "tier", "is": "gold"}, {"not": {"field": "tier", "known": True}}, {"nonsense": 1}), again_after_days=seldom(None, 30),
-        purpose=seldom("selling", "win_back"), variants=seldom((), [Variant("a", 0.5, {}), Variant("b", 0.5, {"silent": ["o-1"]}, "save-b")]),
+        purpose=seldom("selling", "win_back", "service"), variants=seldom((), [Variant("a", 0.5, {}), Variant("b", 0.5, {"silent": ["o-1"]}, "save-b")]),
     )  # fmt: skip
+    opened = Trouble(Key(customer_id, "complaint", "K-1"), "complaint", "major", NOON)
+    over = Trouble(Key(customer_id, "outage", "cell@x"), "outage", "outage", NOON - timedelta(days=2), NOON - timedelta(days=1))
     return with_offer(
         situation(
-            held, campaign=made, waited=seldom(timedelta(0), timedelta(hours=3), timedelta(days=2)), open_complaints=seldom((), ["K-1"]),
+            held, campaign=made, waited=seldom(timedelta(0), timedelta(hours=3), timedelta(days=2)), troubles=seldom((), [opened], [over]),
+
             assigned=seldom(None, "treatment", "hold_out"), assigned_variant=seldom(None, "a", "gone"), contacts=seldom(0, 1, 2), open_tasks=seldom(0, 9, 10),
             zone=seldom(ZoneInfo("Asia/Shanghai"), None), members=seldom((), ["C-9", "C-8"]), worth=worth, budget_used_minor=seldom(0, 39_000),
             facts=seldom({"tier": "gold"}, None, {"tier": "iron"}), exposed_days=seldom(None, 3, 400), planned=seldom(None, "", "o-1"),

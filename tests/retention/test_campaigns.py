@@ -148,7 +148,7 @@ async def test_a_dry_run_says_where_reach_is_lost_and_contacts_nobody(retention:
     await drafted(retention, hold_out_share=0.01)
     found = (await retention.http.get("/campaigns/keep-silent/dry-run", params={"days": 100})).json()
     assert (found["heard"], found["alerts"], found["customers"]) == (4, 3, 3)
-    assert (found["contacts"] + found["held_out"], found["lost_at"].get("open_complaint"), found["lost_at"].get("consent")) == (1, 1, 1)
+    assert (found["contacts"] + found["held_out"], found["lost_at"].get("service_trouble"), found["lost_at"].get("consent")) == (1, 1, 1)
     assert found["contacts"] == 0 or found["expected_profit_minor"] == round(0.5 * 0.3 * 100_000 - 1_500 - 0.4 * 3_000)
     for table in (DECISIONS, TASKS, ASSIGNMENTS):
         assert await retention.rows(sa.select(table)) == []

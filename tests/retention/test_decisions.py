@@ -146,7 +146,7 @@ async def test_an_open_complaint_holds_contacts_back(retention: ServiceUnderTest
     await retention.send(activity(one, 1, opened("K-1"), opened("K-2"), profile=profile()), activity(other, 1, resolved("K-1"), profile=profile()))
     await retention.send(activity(one, 2, resolved("K-2")), alert(one, "a-1"))
     await retention.send(activity(one, 3, resolved("K-1")), alert(one, "a-2"))
-    assert await verdicts(retention, one) == [("refused", "open_complaint"), ("contact", None)]
+    assert await verdicts(retention, one) == [("refused", "service_trouble"), ("contact", None)]
 
 
 async def test_a_complaint_resolved_before_it_was_opened_does_not_stay_open(retention: ServiceUnderTest) -> None:

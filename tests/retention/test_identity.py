@@ -134,7 +134,7 @@ async def test_complaints_are_told_again(retention: ServiceUnderTest) -> None:
     await retention.send(merged(b, 2, into=a), retold(a, 2, opened("K-1"), resolved("K-1"), opened("K-2"), profile=profile()))
     assert {(row.customer_id, row.complaint_id) for row in await retention.rows(sa.select(COMPLAINTS))} == {(a, "K-1"), (a, "K-2")}
     await retention.send(alert(a, "a-1"))
-    assert await last_verdict(retention, a) == ("refused", "open_complaint")
+    assert await last_verdict(retention, a) == ("refused", "service_trouble")
     await retention.send(activity(a, 3, opened("K-3")), retold(a, 4, profile=profile()), alert(a, "a-2"))
     assert await last_verdict(retention, a) == ("contact", None)
 

@@ -17,6 +17,7 @@ from services.retention.contactable import Contactable, hear
 from services.retention.decision import decide, decision_id
 from services.retention.hold_out import GLOBAL_SHARE, arm_of, bucket, global_bucket
 from services.retention.reachability import Reach
+from services.retention.service import Key, Trouble
 from services.retention.settings import load
 from shared.clock import zone_of
 from shared.contracts.customer import Activity
@@ -126,7 +127,7 @@ def test_the_gates_stand_in_their_documented_order() -> None:
     """R9: the order in which reasons are shown is part of the contract."""
     assert [gate.gate for gate in check(situation())] == [
         "known_customer", "not_merged_or_erased", "live_subscription", "not_visitor_or_employer_paid", "do_not_contact", "consent", "objection",
-        "reachable", "timezone", "open_complaint", "audience", "not_again", "offer", "not_to_be_disturbed", "expected_profit", "chosen",
+        "reachable", "timezone", "service_trouble", "audience", "not_again", "offer", "not_to_be_disturbed", "expected_profit", "chosen",
         "global_hold_out", "hold_out", "frequency_cap", "campaign_running", "capacity", "budget",
     ]  # fmt: skip
     assert all(gate.passed for gate in check(situation()))
@@ -142,7 +143,7 @@ REFUSALS: dict[str, dict[str, Any]] = {
     "objection": {"objections": ["automated_decisions"]},
     "reachable": {"reach": Reach("C-1", "call", blocked="wrong_number")},
     "timezone": {"zone": None},
-    "open_complaint": {"open_complaints": ["K-1", "K-2"]},
+    "service_trouble": {"troubles": [Trouble(Key("C-1", "complaint", "K-1"), "complaint", began_at=NOON)]},
     "audience": {"campaign": campaign(audience={"field": "tier", "is": "gold"}), "facts": {"tier": "iron"}},
     "not_again": {"campaign": campaign(again_after_days=30), "exposed_days": 29},
     "chosen": {"planned": "", "planned_why": "others bring more"},

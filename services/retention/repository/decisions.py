@@ -15,7 +15,7 @@ from services.retention.campaign import DECIDES, Campaign, Offer, Variant
 from services.retention.contactable import Contactable
 from services.retention.hold_out import Arm
 from services.retention.open_tasks import OpenTask
-from services.retention.tables import ASSIGNMENTS, CAMPAIGNS, COMPLAINTS, CONTACTABLES, DECISIONS, MESSAGES, OFFERS, OUTCOMES, TASKS, WAITING
+from services.retention.tables import ASSIGNMENTS, CAMPAIGNS, CONTACTABLES, DECISIONS, MESSAGES, OFFERS, OUTCOMES, TASKS, WAITING
 from shared.database import Transaction, among, insert_rows
 
 Row = Mapping[str, Any]
@@ -66,26 +66,6 @@ async def survivors(tx: Transaction, customer_ids: Collection[str]) -> list[str]
         found |= {row.customer_id for row in rows if row.merged_into is None}
         step = {row.merged_into for row in rows if row.merged_into is not None} - seen
     return sorted(found)
-
-
-async def forget_complaints(tx: Transaction, customer_ids: Collection[str]) -> None:
-    if customer_ids:
-        await tx.execute(COMPLAINTS.delete().where(among(tx, COMPLAINTS.c.customer_id, customer_ids)))
-
-
-async def save_complaints(tx: Transaction, moments: Mapping[tuple[str, str], datetime], *, column: str) -> None:
-    """(customer id, complaint id) -> when it was opened, or resolved: that is the `column`."""
-    rows = [{"customer_id": customer_id, "complaint_id": complaint_id, column: at} for (customer_id, complaint_id), at in sorted(moments.items())]
-    await insert_rows(tx, COMPLAINTS, rows, key=("customer_id", "complaint_id"), merge={column: "replace"})
-
-
-async def open_complaints(tx: Transaction, customer_ids: Collection[str]) -> dict[str, list[str]]:
-    is_open = sa.and_(COMPLAINTS.c.opened_at.is_not(None), COMPLAINTS.c.resolved_at.is_(None))
-    query = sa.select(COMPLAINTS).where(among(tx, COMPLAINTS.c.customer_id, customer_ids), is_open).order_by(COMPLAINTS.c.opened_at)
-    found: dict[str, list[str]] = defaultdict(list)
-    for row in await tx.execute(query):
-        found[row.customer_id].append(row.complaint_id)
-    return found
 
 
 async def wait(tx: Transaction, rows: Sequence[Row]) -> None:

@@ -67,7 +67,10 @@ class CampaignContent(BaseModel):
     offers: dict[Trigger, Listed] = Field(
         min_length=1, description="Kind of warning or moment that triggers it, or `schedule` -> offers, the preferred one first"
     )
-    purpose: Purpose = Field(default="selling", description="`win_back`: for who left, and for nobody else")
+    purpose: Purpose = Field(
+        default="selling",
+        description="`service`: not held back while a trouble of the customer is open or was fixed lately; `win_back`: for who left, and for nobody else",
+    )
     audience: dict[str, Any] | None = Field(
         default=None,
         description="Who it is for, a tree of `all`, `any`, `not` and fields (GET /audience-fields); null: everybody",

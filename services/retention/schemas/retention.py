@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from services.retention.campaign import State
+from services.retention.campaign import Purpose, State
 from services.retention.delivery import MessageChannel
 from services.retention.schemas.campaigns import ScheduleContent, StepView, VariantContent
 from shared.contracts.envelope import Id, Text
@@ -117,7 +117,7 @@ class CampaignView(View):
     channel: str
     fallback_channels: list[str] = Field(description="By which else, in this order")
     offers: dict[str, list[str]] = Field(description="Kind of warning or moment that triggers it, or `schedule` -> offers, the preferred one first")
-    purpose: str
+    purpose: Purpose
     audience: dict[str, Any] | None = Field(description="Who it is for; null: everybody")
     schedule: ScheduleContent | None = Field(description="When it runs by itself")
     again_after_days: int | None = Field(description="Nobody is exposed to it again before")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from services.retention.tables.budget import BUDGET_ENTRIES
+from services.retention.tables.credits import CALENDARS, CREDITS, WORKS
 from services.retention.tables.decisions import (
     ASSIGNMENTS,
     CAMPAIGN_STEPS,
@@ -15,6 +16,7 @@ from services.retention.tables.decisions import (
     OUTCOMES,
     TASK_STEPS,
     TASKS,
+    TROUBLES,
     WAITING,
 )
 from services.retention.tables.loyalty import LOYALTY_ENTRIES, LOYALTY_LOTS, LOYALTY_MEMBERS, LOYALTY_REDEMPTIONS, LOYALTY_REVERSALS
@@ -39,12 +41,14 @@ WORKERS = workers_table(METADATA)
 __all__ = [
     "ASSIGNMENTS",
     "BUDGET_ENTRIES",
+    "CALENDARS",
     "CAMPAIGNS",
     "CAMPAIGN_RUNS",
     "CAMPAIGN_STEPS",
     "COMPLAINTS",
     "CONTACTABLES",
     "CONTENTS",
+    "CREDITS",
     "DECISIONS",
     "DECISION_REVIEWS",
     "HEARD_ALERTS",
@@ -69,7 +73,9 @@ __all__ = [
     "RUN_MEMBERS",
     "TASKS",
     "TASK_STEPS",
+    "TROUBLES",
     "WAITING",
     "WORKERS",
+    "WORKS",
     "WORTHS",
 ]

@@ -26,6 +26,9 @@ CONTACTABLES = sa.Table(
     sa.Column("payment_types", Json, nullable=False, comment="of the live subscriptions; of who left, of those that ended"),
     sa.Column("language", sa.Text),
     sa.Column("left_at", Instant, comment="when the last subscription ended; null: one is live, or none ever was"),
+    sa.Column("region", sa.Text),
+    sa.Column("service_star", sa.Integer),
+    sa.Column("bereaved_at", Instant, comment="when a subscription ended last because somebody died"),
     sa.Column("preferred_channel", sa.Text),
     sa.Column("account_manager", sa.Text),
     sa.Column("contact_marks", Json, comment="channel -> keyed hashes of its numbers or addresses: whether another one was told of; null: never told"),
@@ -40,6 +43,23 @@ COMPLAINTS = sa.Table(
     sa.Column("complaint_id", sa.Text, primary_key=True),
     sa.Column("opened_at", Instant),
     sa.Column("resolved_at", Instant),
+    sa.Column("kind", sa.Text, comment="complaint, bill_dispute; null: told before it was asked for"),
+    sa.Column("severity", sa.Text, nullable=False, server_default="", comment="the highest so far"),
+    sa.Column("opened_by", sa.Text, comment="source and id of the fact that opened it: names what is made good for ever"),
+)
+
+# What else troubles a customer: faults of the network that they met, a suspension by law, a payment they dispute.
+TROUBLES = sa.Table(
+    "troubles",
+    METADATA,
+    sa.Column("customer_id", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, primary_key=True, comment="outage, legal, bill_dispute"),
+    sa.Column("trouble_id", sa.Text, primary_key=True),
+    sa.Column("severity", sa.Text, nullable=False),
+    sa.Column("began_at", Instant),
+    sa.Column("ended_at", Instant),
+    sa.Column("opened_by", sa.Text),
+    sa.Column("look_at", Instant, index=True, comment="of an outage under way: when it has lasted long enough to be made good"),
 )
 
 # Topics are independent: an alert may overtake the first activity of its customer.
@@ -75,7 +95,7 @@ CAMPAIGNS = sa.Table(
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("state", sa.Text, nullable=False, comment="draft, running, paused, stopped, archived"),
     sa.Column("budget_minor", sa.BigInteger, comment="of a calendar month; null: none is set"),
-    sa.Column("purpose", sa.Text, nullable=False, server_default="selling", comment="selling, win_back"),
+    sa.Column("purpose", sa.Text, nullable=False, server_default="selling", comment="selling; service: what serves is not held back by a trouble; win_back"),
     sa.Column("audience", Json, comment="a condition over what is known of a customer; null: everybody"),
     sa.Column("schedule", Json, comment="when it runs by itself; null: by its occasions alone"),
     sa.Column("again_after_days", sa.Integer, comment="null: as often as there is an occasion"),

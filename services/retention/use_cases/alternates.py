@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any, get_args
 
 from services.retention.calling_hours import next_allowed
@@ -10,9 +11,10 @@ from services.retention.contactable import Contactable
 from services.retention.delivery import MessageChannel, message_id
 from services.retention.open_tasks import may_be_contacted
 from services.retention.reachability import Reach, why_not
-from services.retention.repository import decisions, worths
+from services.retention.repository import decisions, troubles, worths
 from services.retention.repository import messages as repository
 from services.retention.repository import reachability as reaches
+from services.retention.service import holding_back
 from services.retention.settings import load
 from services.retention.use_cases import messages
 from services.retention.use_cases.deciding import MESSAGE_DAYS
@@ -60,13 +62,22 @@ async def write_instead(tx: Transaction, task_id: str, *, channel: MessageChanne
     if task.status != "open" or not task.attempts:
         raise Conflict(f"task {task_id} is {task.status}, with {task.attempts} attempts: a message is for an open one whose call reached nobody")
     closed = next(one["why_not"] for one in await listed(tx, task) if one["by"] == channel)
-    if not closed and await decisions.open_complaints(tx, [task.customer_id]):
-        closed = "a complaint is open"
+    if not closed and await _in_trouble(tx, task):
+        closed = "something is wrong with our service to the customer, or was put right only lately"
     if not closed and not any(key.channel == channel for key in await repository.templates_in_force(tx, [task.campaign_id])):
         closed = f"there is no {channel} template of purpose {task.campaign_id}"
     if closed:
         raise Conflict(f"not by {channel}: {closed}")
     await messages.enqueue(tx, [await _wanted(tx, task, channel)])
+
+
+async def _in_trouble(tx: Transaction, task: Any) -> bool:
+    """So that nothing is sold to them; what serves may be told."""
+    campaign = await decisions.get_campaign(tx, task.campaign_id)
+    if campaign is not None and campaign.purpose == "service":
+        return False
+    known = (await troubles.of(tx, [task.customer_id])).get(task.customer_id, ())
+    return bool(holding_back(known, now=clock.now(), quiet=timedelta(days=SETTINGS.quiet_days_after_fix)))
 
 
 async def cost_minor(tx: Transaction, task: Any) -> int:

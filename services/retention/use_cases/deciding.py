@@ -14,7 +14,7 @@ from services.retention.contact_policy import Situation
 from services.retention.contactable import Contactable
 from services.retention.decision import Contact, Decision, decide, decision_id, priority_of
 from services.retention.occasion import Alert
-from services.retention.repository import budget, objections, reachability, receipts, runs, stock, worths
+from services.retention.repository import budget, objections, reachability, receipts, runs, stock, troubles, worths
 from services.retention.repository import decisions as repository
 from services.retention.settings import load
 from services.retention.strata import stratum_of
@@ -83,7 +83,8 @@ async def look_around(tx: Transaction, customer_ids: set[str], campaigns: Sequen
         now=now,
         default_zone=default_zone,
         catalogue=await repository.catalogue(tx),
-        complaints=await repository.open_complaints(tx, customer_ids),
+        troubles=await troubles.of(tx, customer_ids),
+        quiet_after_fix=timedelta(days=SETTINGS.quiet_days_after_fix),
         arms=await repository.arms(tx, everybody),
         contacts=await repository.contacts(tx, everybody, since=now - longest_cap, now=now),
         open_tasks=Counter(await repository.open_tasks(tx)),

@@ -16,7 +16,7 @@ from services.retention.arbitration import Weighed, cost_of, weigh
 from services.retention.campaign import Offer, eligible_offers
 from services.retention.contactable import Contactable
 from services.retention.decision import Verdict, decision_id
-from services.retention.repository import budget, stock, worths
+from services.retention.repository import budget, stock, troubles, worths
 from services.retention.repository import decisions as repository
 from services.retention.settings import load
 from services.retention.tables import OUTBOX
@@ -53,7 +53,7 @@ async def open_call(tx: Transaction, customer_id: str, *, agent: str, call_id: s
         raise IdempotencyKeyReused(f"call {call_id} is about another customer")
     if known is None:
         await _record(tx, name, customer, worth, offers, agent=agent, now=now)
-    complaints = await repository.open_complaints(tx, [customer.customer_id])
+    held = (await troubles.of(tx, [customer.customer_id])).get(customer.customer_id, [])
     return {
         "customer_id": customer.customer_id,
         "task_id": name if await repository.get_task(tx, name) is not None else None,
@@ -62,7 +62,7 @@ async def open_call(tx: Transaction, customer_id: str, *, agent: str, call_id: s
         "tier": worth.tier if worth else None,
         "sensitivity": worth.sensitivity if worth else {},
         "reasons": worth.reasons if worth else [],
-        "open_complaints": complaints.get(customer.customer_id, []),
+        "open_complaints": [one.key.trouble_id for one in held if one.key.family == "complaint" and one.began_at and one.is_open(now)],
         "budget_left_minor": left,
         "offers": offers,
     }

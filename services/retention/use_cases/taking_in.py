@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from services.retention import occasion
 from services.retention.contactable import Contactable, hear, renewed
 from services.retention.occasion import Alert
 from services.retention.repository import campaigns
+from services.retention.repository import credits as credits_repository
 from services.retention.repository import decisions as repository
-from services.retention.use_cases import loyalty, reachability, worths
+from services.retention.use_cases import loyalty, reachability, troubles, works, worths
 from services.retention.use_cases.cancelling import cancel_after
 from services.retention.use_cases.deciding import decide_about
 from shared import clock
-from shared.contracts import care
 from shared.contracts.customer import Activity
 from shared.contracts.envelope import Event
 from shared.contracts.segmentation import AlertRaised, MomentReached
@@ -26,35 +26,27 @@ from shared.worker import Delivery
 
 ALERTS_KEPT = timedelta(days=100)
 
-Moments = dict[tuple[str, str], datetime]
-
 
 @dataclass(slots=True)
 class Heard:
-    """What the activities of a batch changed. Complaints: (customer id, complaint id) -> when."""
+    """What the activities of a batch changed, and told of what else is kept."""
 
     customers: dict[str, Contactable] = field(default_factory=dict)
     reset: set[str] = field(default_factory=set)
-    opened: Moments = field(default_factory=dict)
-    resolved: Moments = field(default_factory=dict)
+    troubled: list[troubles.Told] = field(default_factory=list)
     told: list[loyalty.Told] = field(default_factory=list)
+    works: list[works.Told] = field(default_factory=list)
 
     def apply(self, before: Contactable, sequence: int, activity: Activity) -> None:
         customer_id = before.customer_id
         self.customers[customer_id] = after = hear(before, sequence, activity)
         if activity.resets:
             self._forget(customer_id)
-        for fact in () if after.is_gone else activity.facts:
-            if fact.type == care.ComplaintOpened.type:
-                self.opened[customer_id, fact.data["complaint_id"]] = fact.occurred_at
-            elif fact.type == care.ComplaintResolved.type:
-                self.resolved[customer_id, fact.data["complaint_id"]] = fact.occurred_at
+        self.troubled += troubles.told_by(customer_id, () if after.is_gone else activity.facts)
 
     def _forget(self, customer_id: str) -> None:
         self.reset.add(customer_id)
-        for moments in (self.opened, self.resolved):
-            for key in [key for key in moments if key[0] == customer_id]:
-                del moments[key]
+        self.troubled = [told for told in self.troubled if told[0].customer_id != customer_id]
 
 
 async def take_in(tx: Transaction, deliveries: Sequence[Delivery], *, default_zone: str) -> None:
@@ -63,7 +55,8 @@ async def take_in(tx: Transaction, deliveries: Sequence[Delivery], *, default_zo
     0. What segmentation told of them is noted first: the alerts of the same batch are weighed by it.
     1. Lock every customer concerned, and who they were merged into: two workers never decide about one customer at once.
     2. Apply the activities, each once.
-    3. After a merge or an erasure, cancel tasks that are not to be worked any more; book the points of payments and redemptions.
+    3. After a merge or an erasure, cancel tasks that are not to be worked any more; book the points of payments and redemptions,
+       note what troubles the customers, and propose what is owed for it and for work that was late.
     4. An alert about a customer who is unknown even now waits; those that waited for one who became known join in.
     5. Decide, each alert once per campaign it triggers, under the locks of the campaigns.
     """
@@ -79,6 +72,9 @@ async def take_in(tx: Transaction, deliveries: Sequence[Delivery], *, default_zo
     await cancel_after(tx, customers, heard.reset)
     await loyalty.take_in(tx, heard.told, concerned=concerned, erased=erased)
     await reachability.begin_anew(tx, {one: renewed(held[one], customers[one]) for one in heard.customers})
+    await works.take_in(tx, [one for one in heard.works if one.customer_id not in erased], customers, default_zone=default_zone)
+    await troubles.take_in(tx, heard.troubled, customers, reset=heard.reset)
+    await credits_repository.forget(tx, erased)
     told = [one.event for one in deliveries if isinstance(one.event.data, AlertRaised | MomentReached)]
     alerts = [Alert(_customer_id(event), occasion.of(event.data)) for event in told]
     await _keep(tx, alerts, erased=erased)
@@ -100,11 +96,10 @@ async def _hear(tx: Transaction, held: Mapping[str, Contactable], deliveries: Se
         is_passed = event.sequence <= before.last_sequence and not delivery.replayed
         if not is_passed and event.sequence > before.reset_sequence:
             heard.apply(before, event.sequence, event.data)
-            heard.told += () if heard.customers[customer_id].is_gone else loyalty.told_by(customer_id, event.time, event.data)
+            if not heard.customers[customer_id].is_gone:
+                heard.told += loyalty.told_by(customer_id, event.time, event.data)
+                heard.works += works.told_by(customer_id, event.time, event.data)
     await repository.save_contactables(tx, heard.customers.values())
-    await repository.forget_complaints(tx, heard.reset)
-    await repository.save_complaints(tx, heard.opened, column="opened_at")
-    await repository.save_complaints(tx, heard.resolved, column="resolved_at")
     return heard
 
 
