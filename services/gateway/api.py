@@ -32,6 +32,7 @@ TAGS = [
     {"name": "retention", "description": "Campaigns, offers, and why a customer was contacted or not."},
     {"name": "messages", "description": "What was written to customers, from which template, and what came of it."},
     {"name": "loyalty", "description": "Points of the loyalty club, what they bought, and when they expire."},
+    {"name": "credits", "description": "What is paid back for late work and troubles of service: proposed, decided by a person, told to billing."},
     {"name": "identity", "description": "Who is the same person: merges, duplicates under review, values that are no evidence, customers who came back."},
     {"name": "cases", "description": "Complaints and when their stages are due, and who is to be asked whether it helped."},
     {"name": "prospects", "description": "Potential customers, from the first interest to the activation."},

@@ -44,7 +44,7 @@ async def tell(customer: ServiceUnderTest) -> None:
 
 @pytest.mark.parametrize("outage_first", [True, False])
 async def test_an_outage_is_met_whichever_is_reported_first(customer: ServiceUnderTest, outage_first: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """C3: counted once, in its month, told on with the cell; the report of its end later is the same fault."""
+    """C3 R7: counted once, in its month, told on with the cell and its end; another report of its end later is the same fault."""
     monkeypatch.setattr(outages, "SETTLED", timedelta(0))
     await customer.send(registered(), activated(msisdn=NUMBER, at=NOW - timedelta(days=300)))
     for event in [outage(), served()] if outage_first else [served(), outage()]:
@@ -54,6 +54,8 @@ async def test_an_outage_is_met_whichever_is_reported_first(customer: ServiceUnd
     assert await faults(customer) == 1
     facts = (await customer.http.get("/customers/C-1", params={"fields": "facts"})).json()["facts"]
     assert [fact["data"]["cell_id"] for fact in facts if fact["type"] == "customer.network_fault_met.v1"] == [CELL]
+    ends = [fact["data"]["ended_at"] for fact in facts if fact["type"] == "customer.network_fault_ended.v1"]
+    assert list(map(datetime.fromisoformat, ends)) == [DOWN + timedelta(hours=3)]
 
 
 async def test_who_was_elsewhere_or_then_not_there_met_nothing(customer: ServiceUnderTest, monkeypatch: pytest.MonkeyPatch) -> None:
