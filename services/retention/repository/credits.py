@@ -17,9 +17,12 @@ DEFAULT = "default"
 
 
 async def calendars(tx: Transaction, *, lock: bool = False) -> dict[str, Calendar]:
-    """By region. Locked together with others who only read: who replaces one waits for what is counted by it to be seen."""
+    """By region. Locked together with others who only read: who replaces one waits for what is counted by it to be seen. Read again under
+    the lock: a region that got its own while it was waited for is not among what was locked."""
     query = sa.select(CALENDARS).order_by(CALENDARS.c.region)
-    return {row.region: calendar_of(row) for row in await tx.execute(query.with_for_update(read=True) if lock else query)}
+    if lock:
+        await tx.execute(query.with_for_update(read=True))
+    return {row.region: calendar_of(row) for row in await tx.execute(query)}
 
 
 def calendar_of(row: sa.Row[Any]) -> Calendar:
