@@ -8,7 +8,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from services.retention.tables import ASSIGNMENTS, CAMPAIGN_RUNS, CAMPAIGN_STEPS, DECISIONS, RUN_MEMBERS, TASKS
+from services.retention.repository import runs
+from services.retention.tables import ASSIGNMENTS, CAMPAIGN_RUNS, CAMPAIGN_STEPS, CAMPAIGNS, DECISIONS, RUN_MEMBERS, TASKS
 from services.retention.use_cases import batches
 from shared.contracts.customer import BirthdayReached
 from shared.contracts.segmentation import ChurnScored, MomentReached, RfmScored, StandingChanged
@@ -73,6 +74,8 @@ async def test_a_batch_treats_who_brings_most_within_capacity(retention: Service
     assert Counter(one.arm for one in await retention.rows(sa.select(ASSIGNMENTS))) == {"treatment": 16, "hold_out": 4}
     again = [(await retention.http.get(f"/decisions/{one.decision_id}/recomputed")).json() for one in decisions[:5]]
     assert [one["agrees"] for one in again] == [True] * 5
+    told = (await retention.http.get(f"/customers/{decisions[0].customer_id}/decisions/{decisions[0].decision_id}/explanation")).json()
+    assert "one of our programmes" in told["why"]
     assert run["gap"] < 0.001 and run["expected_profit_minor"] > 0
 
 
@@ -122,11 +125,10 @@ async def test_a_paused_batch_waits_and_a_stopped_one_lapses(retention: ServiceU
     await known(retention, customers(3))
     await running(retention, "halt", audience=GOLD, hold_out_share=0.01, schedule=due() | {"at": "00:00", "starts_on": "2100-01-01"})
     async with retention.database.transaction() as tx:
-        await tx.execute(sa.update(batches.repository.CAMPAIGNS).where(batches.repository.CAMPAIGNS.c.campaign_id == "halt").values(schedule=due()))
-        await tx.execute(sa.update(batches.repository.CAMPAIGNS).where(batches.repository.CAMPAIGNS.c.campaign_id == "halt").values(state="paused"))
+        await tx.execute(CAMPAIGNS.update().where(CAMPAIGNS.c.campaign_id == "halt").values(schedule=due(), state="paused"))
         now = datetime.now(UTC)
         started = {"cursor": "", "scanned": 0, "audience": 0, "started_at": now, "due_at": now}
-        await batches.runs.start(tx, {"run_id": "halt@now", "campaign_id": "halt", "state": "selecting"} | started)
+        await runs.start(tx, {"run_id": "halt@now", "campaign_id": "halt", "state": "selecting"} | started)
     for _ in range(3):
         await batches.run_due(retention.database, None)
     (run,) = await retention.rows(sa.select(CAMPAIGN_RUNS))

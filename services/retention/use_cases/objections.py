@@ -30,7 +30,7 @@ async def explanation(tx: Transaction, customer_id: str, decision_id: str, langu
         verdict=row.verdict,
         failed_gate=row.failed_gate,
         alert_kind=row.alert_kind,
-        channel=campaign.channel if campaign else "call",
+        channel=receipts.channel_of(row) or (campaign.channel if campaign else "call"),
         decided_at=row.decided_at,
         offer_name=offer.name if offer else None,
         by_profile=bool(row.weighed) and row.campaign_id != SAVE_DESK,

@@ -17,6 +17,12 @@ from shared.errors import Conflict, Gone, NotFound
 Document = dict[str, Any]
 
 
+def channel_of(row: Any) -> str | None:
+    """By which the customer was contacted, or would have been; None: the receipt does not say."""
+    choice = orjson.loads(row.inputs).get("choice") if row.inputs else None
+    return str(choice[0]) if choice else None
+
+
 async def of(tx: Transaction, decision_id: str) -> Document:
     """The decision with all it looked at. Raises NotFound, Gone."""
     row = await held(tx, decision_id)
