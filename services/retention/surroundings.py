@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from services.retention import audience
 from services.retention.arbitration import Record
-from services.retention.audience import Around, facts
 from services.retention.campaign import Campaign, Offer
 from services.retention.channel_choice import choose
 from services.retention.contact_policy import Situation
@@ -106,14 +106,14 @@ class Surroundings:
         """For audiences."""
         customer_id = customer.customer_id
         club = self.members_of_club.get(customer_id)
-        around = Around(
+        around = audience.Around(
             now=self.now,
             open_complaints=sum(one.key.family == "complaint" and one.is_open(self.now) for one in self.troubles.get(customer_id, ())),
             warnings=self.warnings.get(customer_id, ()),
             club_level=club.level if club else None,
             points=club.points if club else 0,
         )
-        return facts(customer, self.worths.get(customer_id), around)
+        return audience.facts(customer, self.worths.get(customer_id), around)
 
     def _exposed_days(self, campaign_id: str, customer_id: str) -> int | None:
         moments = [self.exposed[campaign_id, one] for one in self._ids(customer_id) if (campaign_id, one) in self.exposed]

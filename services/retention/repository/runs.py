@@ -37,6 +37,10 @@ async def scheduled(tx: Transaction) -> Sequence[Any]:
     return (await tx.execute(query.where(CAMPAIGNS.c.state == "running", CAMPAIGNS.c.schedule.is_not(None)).order_by(CAMPAIGNS.c.campaign_id))).all()
 
 
+async def is_any_unfinished(tx: Transaction) -> bool:
+    return await tx.scalar(sa.select(CAMPAIGN_RUNS.c.run_id).where(CAMPAIGN_RUNS.c.state.in_(UNFINISHED)).limit(1)) is not None
+
+
 async def next_unfinished(tx: Transaction) -> sa.Row[Any] | None:
     """Of a campaign that runs, the one that was due first; locked, and passed over while another worker holds it."""
     joined = CAMPAIGN_RUNS.join(CAMPAIGNS, CAMPAIGN_RUNS.c.campaign_id == CAMPAIGNS.c.campaign_id)

@@ -17,7 +17,7 @@ import numpy as np
 
 from services.retention.audience import belongs
 from services.retention.campaign import Campaign
-from services.retention.contact_policy import Situation, check
+from services.retention.contact_policy import Situation, check, not_again
 from services.retention.contactable import Contactable
 from services.retention.decision import HOLD_OUTS
 from services.retention.hold_out import Arm, bucket, stratified
@@ -57,9 +57,13 @@ class Option(NamedTuple):
 
 async def run_due(database: Database, _: Keyring | None) -> bool:
     """A piece of work of the run that was due first, if there is one."""
+    async with database.reading() as connection:
+        due = await _due(connection)
+        if not due and not await runs.is_any_unfinished(connection):
+            return False
     async with database.transaction() as tx:
-        await _start_due(tx)
-    async with database.transaction() as tx:
+        for row in due:
+            await runs.start(tx, row)
         run = await runs.next_unfinished(tx)
         if run is None:
             return False
@@ -71,7 +75,8 @@ async def run_due(database: Database, _: Keyring | None) -> bool:
     return True
 
 
-async def _start_due(tx: Transaction) -> None:
+async def _due(tx: Transaction) -> list[Document]:
+    """The turns that have come and are not known as runs yet."""
     zone = zone_of(load().timezone)
     assert zone is not None, "settings know it"
     now, due = clock.now(), {}
@@ -79,10 +84,9 @@ async def _start_due(tx: Transaction) -> None:
         turn = latest_turn(Schedule.of(row.schedule), now, zone, within=LATEST_START)
         if turn is not None and (row.approved_at is None or turn > row.approved_at):
             due[f"{row.campaign_id}@{turn:%Y-%m-%dT%H:%MZ}"] = (row.campaign_id, turn)
-    for run_id in due.keys() - await runs.known(tx, due.keys()):
-        campaign_id, turn = due[run_id]
-        counts = {"cursor": "", "scanned": 0, "audience": 0}
-        await runs.start(tx, {"run_id": run_id, "campaign_id": campaign_id, "due_at": turn, "state": "selecting", "started_at": now} | counts)
+    new = sorted(due.keys() - await runs.known(tx, due.keys()))
+    begun = {"state": "selecting", "started_at": now, "cursor": "", "scanned": 0, "audience": 0}
+    return [{"run_id": run_id, "campaign_id": due[run_id][0], "due_at": due[run_id][1]} | begun for run_id in new]
 
 
 async def _select(tx: Transaction, run: Any, campaign: Campaign) -> None:
@@ -104,8 +108,7 @@ async def _belonging(tx: Transaction, customers: Sequence[Contactable], campaign
     around = await look_around(tx, {one.customer_id for one in customers}, [campaign], default_zone=load().timezone, only_to_try=True)
     mine = [one for one in customers if belongs(campaign.audience, around.facts(one))[0]]
     situations = [around.situation(_alert(campaign, one.customer_id, around), campaign, one) for one in mine]
-    pause = campaign.again_after_days
-    return [one for one in situations if pause is None or one.exposed_days is None or one.exposed_days >= pause]
+    return [one for one in situations if not_again(one)[0]]
 
 
 def _alert(campaign: Campaign, customer_id: str, around: Surroundings) -> Alert:
