@@ -15,6 +15,7 @@ from deploy.demo.course import Course, Drift
 from deploy.demo.events import Event, Report, event, midnight, money, period, report, voice
 from deploy.demo.population import SLOPPY_AGENT, Cause, Customer, device
 from deploy.demo.scene import Scene
+from deploy.demo.works import works
 
 FOLLOWS_WITHIN = timedelta(days=45)
 CONTRACT_DAYS = 730
@@ -299,4 +300,4 @@ def _device(scene: Scene, at: datetime, imei: str) -> Report:
 
 
 # What is told more comes last: an event's name says which of the day it is, and its fate follows from its name.
-ACTS: tuple[Callable[[Scene], Iterator[Report]], ...] = (joins, uses, suffers, pays, owes, asks, complains, orders, leaves, told_daily)
+ACTS: tuple[Callable[[Scene], Iterator[Report]], ...] = (joins, uses, suffers, pays, owes, asks, complains, orders, leaves, told_daily, works)
