@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import minimize
 
 Floats = NDArray[np.float64]
 Likelihood = Callable[[Floats], tuple[float, Floats]]
@@ -56,6 +55,9 @@ def maximise(likelihood: Likelihood, starts: Sequence[Sequence[float]], bounds: 
     """The best of the searches from all `starts`. A parameter may end on its bound: there the model no longer tells one customer from another
     in that respect, and further out it hardly changes. CannotFit when the best search has not arrived."""
     low, high = np.log(np.array(bounds)).T
+
+    # Not at the top: it takes a quarter of a second to import, in each process, and only who learns the models needs it.
+    from scipy.optimize import minimize
 
     def loss(logs: Floats) -> tuple[float, Floats]:
         parameters = np.exp(logs)
