@@ -25,7 +25,6 @@ from shared.bus.opening import open_bus
 from shared.contracts.topics import TOPICS, dead_letter_topic
 from shared.database import Database, is_transient
 from shared.errors import BusUnavailable
-from shared.migrating import migrate, revision
 from shared.settings import PORT_OFFSETS, Settings, load
 from shared.worker import WorkerSpec, run_worker, tune_collector
 
@@ -91,6 +90,9 @@ def _spec(service: str) -> WorkerSpec:
 
 async def _prepare(settings: Settings, services: Collection[str]) -> None:
     """Databases at their newest version, every topic there, and the keyring of who keeps personal data."""
+    # Not at the top: Alembic takes a tenth of a second to import, in each process, and no API and no worker needs it.
+    from shared.migrating import migrate
+
     if any(_spec(service).sealed for service in services):
         pii.create(settings.keyring_path)
     for service in services:
@@ -126,6 +128,8 @@ async def _patiently(step: Callable[[], Awaitable[None]]) -> None:
 
 
 async def _revision(settings: Settings, service: str, message: str) -> None:
+    from shared.migrating import migrate, revision
+
     database = Database(settings.database_url(service))
     try:
         await migrate(service, database)
