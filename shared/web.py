@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import datetime
 from typing import Annotated, Any
 
 import orjson
@@ -23,13 +20,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import clock, telemetry
 from shared.actors import ANONYMOUS
-from shared.database import Database, Instant, Json, Transaction, insert_rows, is_transient
+from shared.cursors import decode_cursor as decode_cursor
+from shared.cursors import encode_cursor as encode_cursor
+from shared.cursors import moment_of as moment_of
+from shared.database import Database, Transaction, is_transient
 from shared.errors import (
-    BadCursor,
-    Conflict,
     HoldfastError,
     IdempotencyKeyMissing,
-    IdempotencyKeyReused,
     InvalidRequest,
     MethodNotAllowed,
     NotFound,
@@ -37,6 +34,7 @@ from shared.errors import (
     Unavailable,
     UnsupportedMediaType,
 )
+from shared.idempotency import once as once
 from shared.pii import Keyring
 from shared.settings import Settings
 
@@ -241,48 +239,6 @@ async def _workers(connection: AsyncConnection, workers: sa.Table) -> list[dict[
     ]
 
 
-def encode_cursor(*position: Any) -> str:
-    """Opaque: callers must not build one."""
-    return base64.urlsafe_b64encode(orjson.dumps(position)).decode().rstrip("=")
-
-
-def decode_cursor(cursor: str | None, *kinds: type) -> tuple[Any, ...] | None:
-    """The position a cursor stands for, None without one. Raises BadCursor unless it has exactly these kinds of parts, each
-    of which a database can take."""
-    if cursor is None:
-        return None
-    try:
-        position = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except ValueError:
-        raise BadCursor from None
-    fits = isinstance(position, list) and len(position) == len(kinds) and all(type(part) is kind for part, kind in zip(position, kinds, strict=True))
-    if not fits or not all(abs(part) <= 2**62 if isinstance(part, int) else "\x00" not in part for part in position):
-        raise BadCursor
-    return tuple(position)
-
-
-def moment_of(text: str) -> datetime:
-    """A time out of a cursor. Raises BadCursor."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise BadCursor from None
-    if moment.tzinfo is None:
-        raise BadCursor
-    return moment
-
-
-def idempotency_table(metadata: sa.MetaData) -> sa.Table:
-    return sa.Table(
-        "idempotency_keys",
-        metadata,
-        sa.Column("key", sa.Text, primary_key=True),
-        sa.Column("request_hash", sa.Text, nullable=False),
-        sa.Column("answer", Json, nullable=False),
-        sa.Column("answered_at", Instant, nullable=False),
-    )
-
-
 _KeyHeader = Header(alias="Idempotency-Key", max_length=128, description="Any unique text, the same for every retry")
 
 
@@ -293,24 +249,3 @@ async def idempotency_key(key: Annotated[str | None, _KeyHeader] = None) -> str:
 
 
 IdempotencyKey = Annotated[str, Depends(idempotency_key)]
-
-
-async def once(tx: Transaction, table: sa.Table, *, key: str, request: Any, act: Callable[[], Awaitable[Any]]) -> Any:
-    """`act`'s answer, kept in the same transaction: the same key again gets the kept answer, and nothing is done twice.
-
-    Raises IdempotencyKeyReused when the key came with another request, Conflict while the first is still in flight.
-    (SQLite has one writer: there the second waits for the first.)
-    """
-    request_hash = hashlib.sha256(orjson.dumps(request, option=orjson.OPT_SORT_KEYS)).hexdigest()
-    if tx.dialect.name == "postgresql":
-        free = await tx.scalar(sa.select(sa.func.pg_try_advisory_xact_lock(sa.func.hashtextextended(key, 0))))
-        if not free:
-            raise Conflict("a request with this Idempotency-Key is in flight")
-    kept = (await tx.execute(sa.select(table).where(table.c.key == key))).one_or_none()
-    if kept is not None:
-        if kept.request_hash != request_hash:
-            raise IdempotencyKeyReused
-        return kept.answer
-    answer = await act()
-    await insert_rows(tx, table, [{"key": key, "request_hash": request_hash, "answer": answer, "answered_at": clock.wall()}])
-    return answer

@@ -13,9 +13,9 @@ from shared import clock
 from shared.contracts.envelope import Payload
 from shared.contracts.retention import OutcomeRecorded, TaskCancelled, TaskOpened, TaskRescheduled
 from shared.contracts.segmentation import AlertRaised
+from shared.cursors import decode_cursor, encode_cursor, moment_of
 from shared.database import Transaction
 from shared.errors import Gone, NotFound
-from shared.web import decode_cursor, encode_cursor, moment_of
 from shared.worker import Batch, Delivery
 
 Document = dict[str, Any]

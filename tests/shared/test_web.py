@@ -11,8 +11,9 @@ import sqlalchemy as sa
 from fastapi import APIRouter, FastAPI, Query
 
 from shared.database import insert_rows, metadata
+from shared.idempotency import idempotency_table
 from shared.settings import Settings
-from shared.web import IdempotencyKey, InTransaction, create_app, decode_cursor, encode_cursor, idempotency_table, once
+from shared.web import IdempotencyKey, InTransaction, create_app, decode_cursor, encode_cursor, once
 from tests.settings_fixture import settings as settings
 
 METADATA = metadata()

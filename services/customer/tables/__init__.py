@@ -15,9 +15,9 @@ from services.customer.tables.quality import QUALITIES
 from services.customer.tables.reentry import CIRCLES, REENTRIES, STAYS
 from services.customer.tables.registry import CUSTOMERS, DATA_KEYS, FACTS, IDENTIFIERS, INTAKE, MERGES, MOVES, ROLLUPS
 from services.customer.tables.watch import FEED_CHANGES, FEED_HOURS, FEED_SAMPLES, FEED_SHAPES, FEED_WATCH, FEEDS
+from shared.idempotency import idempotency_table
 from shared.inbox import inbox_tables
 from shared.outbox import outbox_table
-from shared.web import idempotency_table
 from shared.worker import workers_table
 
 OUTBOX = outbox_table(METADATA)

@@ -28,9 +28,9 @@ from services.retention.tables.receipts import CONTENTS
 from services.retention.tables.runs import CAMPAIGN_RUNS, RUN_MEMBERS
 from services.retention.tables.stock import OFFER_PIECES, OFFER_RESTOCKS
 from services.retention.tables.worths import WORTHS
+from shared.idempotency import idempotency_table
 from shared.inbox import inbox_tables
 from shared.outbox import outbox_table
-from shared.web import idempotency_table
 from shared.worker import workers_table
 
 IDEMPOTENCY_KEYS = idempotency_table(METADATA)

@@ -7,9 +7,9 @@ from services.segmentation.tables.churn import CHURN_HISTORY, CHURN_MODELS, CHUR
 from services.segmentation.tables.metadata import METADATA
 from services.segmentation.tables.scores import ALERTS, CUTS, FEATURES, FEEDS, PURCHASE_DAYS, RECUTS, RFM, RFM_HISTORY
 from services.segmentation.tables.standings import GROUPS, HEARD, MEMBERS, MODEL_TRIALS, MODELS, MOMENTS, PARAMETER_SETS, STANDING_HISTORY, STANDINGS
+from shared.idempotency import idempotency_table
 from shared.inbox import inbox_tables
 from shared.outbox import outbox_table
-from shared.web import idempotency_table
 from shared.worker import workers_table
 
 OUTBOX = outbox_table(METADATA)
