@@ -9,6 +9,9 @@ import pytest
 
 from deploy.stack import Stack, missing, temporary_stack
 
+# Kafka and Spark run for seconds or minutes here: compiling for a long run costs more than it brings.
+os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+
 
 @pytest.fixture(scope="session")
 def shared_stack() -> Iterator[Stack]:
