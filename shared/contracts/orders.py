@@ -261,7 +261,7 @@ class WorkPromised(OnWork):
     type: ClassVar = "orders.work_promised.v1"
     topic: ClassVar = topics.ORDERS
     example: ClassVar[dict[str, Any]] = {
-        "work_id": "W-7001", "kind": "installation", "promised_by": "2026-11-05T10:00:00Z", "one_off_fee_minor": 9900, "currency": "CNY",
+        "work_id": "W-7001", "kind": "installation", "promised_by": "2026-10-08T10:00:00Z", "one_off_fee_minor": 9900, "currency": "CNY",
     }  # fmt: skip
 
     kind: WorkKind
@@ -276,7 +276,7 @@ class WorkCompleted(OnWork):
 
     type: ClassVar = "orders.work_completed.v1"
     topic: ClassVar = topics.ORDERS
-    example: ClassVar[dict[str, Any]] = {"work_id": "W-7001", "completed_at": "2026-11-09T03:30:00Z"}
+    example: ClassVar[dict[str, Any]] = {"work_id": "W-7001", "completed_at": "2026-10-12T03:30:00Z"}
 
     completed_at: AwareDatetime
 
