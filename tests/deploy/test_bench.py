@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 import pytest
 
+from deploy.bench.plan import measure as measure_plan
 from deploy.stack import missing
 
 pytestmark = pytest.mark.timeout(300)
@@ -70,3 +71,10 @@ def test_the_rate_has_to_be_known(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "deploy.bench", "alert", "--out", str(tmp_path / "none.json")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 1 and "give --rate" in done.stderr
+
+
+def test_a_plan_is_held_beside_what_is_taken_in_an_order() -> None:
+    """R5: under the same limits no order of taking brings more, and nothing brings more than the bound."""
+    made, *orders = measure_plan(customers=2_000)
+    assert len(orders) == 2 and all(0 < one.profit_minor <= made.profit_minor for one in orders)
+    assert 0.99 < made.share_of_bound <= 1
