@@ -5,7 +5,6 @@ Asked of the service itself, by clients in a process of their own. Those asked a
 
 from __future__ import annotations
 
-import asyncio
 import random
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -15,6 +14,7 @@ import httpx
 import orjson
 
 from deploy.bench import importing
+from deploy.bench.caller import Call, call
 from deploy.bench.loop import Took, until
 from deploy.bench.place import Place
 from deploy.bench.processes import Processes
@@ -37,18 +37,11 @@ async def measure(place: Place, processes: Processes, customers: int) -> dict[st
     processes.run("services.customer.importing", str(history), "--kind", "events")
     api = processes.start("services", "customer", "api")
     await _until_ready(place.settings.url_of("customer"))
-    asked = place.log.with_name("asked")
-    asked.write_text("\n".join(f"/customers?identifier=msisdn:{importing.customer(number)['msisdn']}" for number in callers))
-    found = {f"screen pop, {clients} at once": await _ask(place, processes, asked, clients) for clients in CLIENTS}
+    calls = [Call(f"/customers?identifier=msisdn:{importing.customer(number)['msisdn']}") for number in callers]
+    url, file = place.settings.url_of("customer"), place.log.with_name("calls")
+    found = {f"screen pop, {clients} at once": await call(processes, url, file, calls, seconds=SECONDS, clients=clients) for clients in CLIENTS}
     processes.stop(api)
     return found
-
-
-async def _ask(place: Place, processes: Processes, asked: Path, clients: int) -> Took:
-    asking = processes.start("deploy.bench.viewer", place.settings.url_of("customer"), str(asked), str(SECONDS), str(clients), talks=True)
-    answer = orjson.loads(await asyncio.to_thread(processes.said_by, asking))
-    processes.stop(asking)
-    return Took.of(answer["took"], failed=answer["failed"])
 
 
 def _write_history(path: Path, callers: list[int]) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 import httpx
-import orjson
 
+from deploy.bench.caller import Call, call
 from deploy.bench.loop import Loaded, Took, behind, offer, open_for, until
 from deploy.bench.place import Place
 from deploy.bench.processes import Processes
@@ -23,8 +23,7 @@ class Views:
     def __init__(self, place: Place, processes: Processes, customer_ids: Sequence[str], seconds: float) -> None:
         self._place, self._processes, self._seconds = place, processes, seconds
         self._url = place.settings.url_of("gateway")
-        self._file = place.settings.data_dir.parent / "customers"
-        self._file.write_text("\n".join(f"/v1/customers/{customer_id}" for customer_id in customer_ids))
+        self._calls = [Call(f"/v1/customers/{customer_id}") for customer_id in customer_ids]
 
     async def ready(self) -> None:
         async with httpx.AsyncClient(base_url=self._url, trust_env=False) as client:
@@ -38,10 +37,8 @@ class Views:
 
     async def ask(self, *, share: float = 1.0) -> Took:
         """For a phase, or a share of it."""
-        asking = self._processes.start("deploy.bench.viewer", self._url, str(self._file), str(self._seconds * share), str(CLIENTS), talks=True)
-        answer = orjson.loads(await asyncio.to_thread(self._processes.said_by, asking))
-        self._processes.stop(asking)
-        return Took.of(answer["took"], failed=answer["failed"])
+        file = self._place.settings.data_dir.parent / "calls"
+        return await call(self._processes, self._url, file, self._calls, seconds=self._seconds * share, clients=CLIENTS)
 
     async def ask_at_rate(self, load: Iterator[Message], *, rate: float) -> Loaded:
         async with open_for(self._place) as bus:

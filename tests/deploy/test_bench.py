@@ -78,3 +78,13 @@ def test_a_plan_is_held_beside_what_is_taken_in_an_order() -> None:
     made, *orders = measure_plan(customers=2_000)
     assert len(orders) == 2 and all(0 < one.profit_minor <= made.profit_minor for one in orders)
     assert 0.99 < made.share_of_bound <= 1
+
+
+def test_a_view_and_an_event_over_http_are_held_beside_the_textbook() -> None:
+    """G2, G4: all of it answers, and costs something."""
+    command = [sys.executable, "-m", "deploy.bench.http", "--customers", "30", "--events", "500", "--rounds", "1", "--seconds", "1"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    rows = [line.rsplit(maxsplit=5) for line in done.stdout.splitlines()[1:6]]
+    assert [row[0].strip() for row in rows] == ["hello", "360 view", "fan-out", "POST that stores nothing", "POST of an event"]
+    assert all(row[-1] == "0" and float(row[1].replace(",", "")) > 0 for row in rows)
