@@ -61,7 +61,7 @@ bench: $(VENV)/.dev ## Measure: ingest against its floor, event to alert, 360 vi
 evaluate: $(VENV)/.dev ## Hold the warnings against what the simulated operator's customers really did (some twenty minutes)
 	@$(BIN)/python -m deploy.evaluate $(ARGS)
 
-year: $(VENV)/.dev ## Live through a simulated year with the campaign on and without it, and choose whom to contact in two ways (a quarter of an hour)
+year: $(VENV)/.dev ## Live through a simulated year with the campaign on and without it, and choose whom to contact in two ways (half an hour)
 	@$(BIN)/python -m deploy.year $(ARGS)
 
 train: $(VENV)/.dev ## Train churn models on what this system observed, or say why not (ARGS="own --help"; also: file, sensitivity, cards, register)
