@@ -6,15 +6,16 @@ from contextlib import AsyncExitStack
 
 from fastapi import FastAPI
 
+from services.gateway.circuit import Circuit
 from services.gateway.forwarding import check_neighbours, open_client
 from services.gateway.intake import UnderWay
 from services.gateway.personal import PersonalData
+from services.gateway.repository import ViewReads
 from services.gateway.routes import ROUTERS
-from services.gateway.tables import INBOX, WORKERS
+from services.gateway.tables import WORKERS
 from shared.bus.opening import open_bus
-from shared.dead_letter_routes import dead_letter_router
 from shared.errors import catalogue
-from shared.settings import Settings
+from shared.settings import PORT_OFFSETS, Settings
 from shared.web import create_app
 
 TAGS = [
@@ -58,7 +59,7 @@ def app(settings: Settings) -> FastAPI:
     created = create_app(
         service="gateway",
         settings=settings,
-        routers=(dead_letter_router(INBOX, group="gateway", prefix="/v1/dead-letters/gateway"), *ROUTERS),
+        routers=ROUTERS,
         description=f"{_DESCRIPTION}{codes}\n</details>",
         workers=WORKERS,
         lifespan=_open,
@@ -71,8 +72,11 @@ def app(settings: Settings) -> FastAPI:
 
 async def _open(app: FastAPI, stack: AsyncExitStack) -> None:
     app.state.under_way = UnderWay()
+    app.state.circuits = {service: Circuit() for service in PORT_OFFSETS}
     app.state.client = await stack.enter_async_context(open_client())
     app.state.personal = PersonalData(app.state.client, app.state.settings.url_of("customer"))
+    app.state.views = ViewReads(app.state.database)
+    stack.push_async_callback(app.state.views.close)
     app.state.bus = open_bus(app.state.settings)
     stack.push_async_callback(app.state.bus.close)
     await app.state.bus.start()

@@ -14,6 +14,7 @@ from httpx_aiohttp import AiohttpTransport
 from starlette.responses import Response, StreamingResponse
 
 from services.gateway.body import read_body
+from services.gateway.circuit import Circuit
 from shared.bus import Bus
 from shared.errors import BodyTooLarge, BusUnavailable, NotFound, Unavailable
 from shared.settings import PORT_OFFSETS, Settings
@@ -47,11 +48,13 @@ async def forward(request: Request, service: str, *path: str, seconds: float = A
         content=body,
         timeout=httpx.Timeout(seconds, connect=CONNECT_SECONDS),
     )
-    try:
-        async with asyncio.timeout(seconds):
-            answer = await client.send(outgoing, stream=True)
-    except (httpx.HTTPError, TimeoutError):
-        raise Unavailable(f"{service} does not answer", service=service) from None
+    circuits: dict[str, Circuit] = request.app.state.circuits
+    with circuits[service].guard(service):
+        try:
+            async with asyncio.timeout(seconds):
+                answer = await client.send(outgoing, stream=True)
+        except (httpx.HTTPError, TimeoutError):
+            raise Unavailable(f"{service} does not answer", service=service) from None
     headers = {name: answer.headers[name] for name in PASSED_BACK if name in answer.headers}
     return StreamingResponse(_streamed(answer), answer.status_code, headers)
 

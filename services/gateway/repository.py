@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from services.gateway.tables import ALERTS, LOOKUPS, TASKS, VIEWS
 from services.gateway.view import BLOCKS, Claim, View
-from shared.database import Instant, Merge, Transaction, among, insert_rows
+from shared.database import Database, HotRead, Instant, Merge, Transaction, among, insert_rows
 
 Rows = Sequence[sa.Row[Any]]
 Fields = Mapping[str, Any]
@@ -90,21 +90,33 @@ async def finish_tasks(tx: Transaction, rows: Mapping[str, Fields]) -> None:
     await insert_rows(tx, TASKS, [rows[one] for one in sorted(rows)], key=("task_id",), merge={"status": "replace", "outcome": "replace"})
 
 
-async def find_views(tx: Transaction, customer_id: str) -> Rows:
+def _views_of(asked: sa.Select[Any]) -> sa.Select[Any]:
     """The customer's, and those of the ids merged into this one. Each says who was asked for."""
-    return await _views_of(tx, sa.select(sa.literal(customer_id).label("asked")))
-
-
-async def find_owned_views(tx: Transaction, identifier: str) -> Rows:
-    """The same of the one who owns the identifier now: of several who say so, the one who got it last."""
-    owned = sa.select(LOOKUPS.c.customer_id.label("asked")).where(LOOKUPS.c.identifier == identifier)
-    return await _views_of(tx, owned.order_by(LOOKUPS.c.since.desc(), LOOKUPS.c.customer_id).limit(1))
-
-
-async def _views_of(tx: Transaction, asked: sa.Select[Any]) -> Rows:
     who = asked.cte("who")
     mine = sa.or_(VIEWS.c.customer_id == who.c.asked, VIEWS.c.merged_into == who.c.asked)
-    return (await tx.execute(sa.select(who.c.asked, VIEWS).select_from(who.join(VIEWS, mine)).limit(MEMBERS))).all()
+    return sa.select(who.c.asked, VIEWS).select_from(who.join(VIEWS, mine)).limit(MEMBERS)
+
+
+VIEWS_OF_CUSTOMER = _views_of(sa.select(sa.bindparam("customer_id", type_=sa.Text).label("asked")))
+# Of several who say that they own an identifier now, the one who got it last.
+VIEWS_OF_OWNER = _views_of(
+    sa.select(LOOKUPS.c.customer_id.label("asked"))
+    .where(LOOKUPS.c.identifier == sa.bindparam("identifier", type_=sa.Text))
+    .order_by(LOOKUPS.c.since.desc(), LOOKUPS.c.customer_id)
+    .limit(1)
+)
+
+
+class ViewReads:
+    """How a view is read. Merged customers, of whom there are few, are looked up by `database`."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.of_customer, self.of_owner = HotRead(database, VIEWS_OF_CUSTOMER, "customer_id"), HotRead(database, VIEWS_OF_OWNER, "identifier")
+
+    async def close(self) -> None:
+        await self.of_customer.close()
+        await self.of_owner.close()
 
 
 async def find_survivor(tx: Transaction, customer_id: str) -> str | None:

@@ -39,26 +39,36 @@ async def keep(batch: Batch, deliveries: Sequence[Delivery]) -> None:
     await repository.drop_lists(tx, [view.customer_id for view in views.values() if view.erased_at])
 
 
-async def view(tx: Transaction, customer_id: str) -> repository.Rows:
+async def view(reads: repository.ViewReads, customer_id: str) -> repository.Rows:
     """The row of the customer, or of who carries on for them, then those of the ids merged into that one. Raises NotFound, Gone."""
-    return await _whole(tx, await repository.find_views(tx, customer_id), f"no customer {customer_id}")
+    return await _whole(reads, await reads.of_customer.rows(customer_id), f"no customer {customer_id}")
 
 
-async def view_of_owner(tx: Transaction, identifier: str) -> repository.Rows:
-    return await _whole(tx, await repository.find_owned_views(tx, identifier), f"nobody owns this {identifier.partition(':')[0]} now")
+async def view_of_owner(reads: repository.ViewReads, identifier: str) -> repository.Rows:
+    return await _whole(reads, await reads.of_owner.rows(identifier), f"nobody owns this {identifier.partition(':')[0]} now")
 
 
-async def _whole(tx: Transaction, rows: repository.Rows, missing: str) -> repository.Rows:
+async def _whole(reads: repository.ViewReads, rows: repository.Rows, missing: str) -> repository.Rows:
     first = next((row for row in rows if row.customer_id == row.asked), None)
     if first is not None and first.merged_into:
-        survivor_id = await repository.find_survivor(tx, first.customer_id)
-        rows = await repository.find_views(tx, survivor_id) if survivor_id else ()
+        survivor_id = await _survivor(reads, first.customer_id)
+        rows = await reads.of_customer.rows(survivor_id) if survivor_id else ()
         first = next((row for row in rows if row.customer_id == survivor_id), None)
     if first is None:
         raise NotFound(missing)
     if first.erased_at:
         raise Gone(f"{first.customer_id} was erased", erased_at=first.erased_at)
-    return [first, *(await repository.find_members(tx, first.customer_id) if len(rows) > 1 else ())]
+    return [first, *(await _members(reads, first.customer_id) if len(rows) > 1 else ())]
+
+
+async def _survivor(reads: repository.ViewReads, customer_id: str) -> str | None:
+    async with reads.database.reading() as connection:
+        return await repository.find_survivor(connection, customer_id)
+
+
+async def _members(reads: repository.ViewReads, customer_id: str) -> repository.Rows:
+    async with reads.database.reading() as connection:
+        return await repository.find_members(connection, customer_id)
 
 
 async def _all_ids(tx: Transaction, filters: Document) -> Document:

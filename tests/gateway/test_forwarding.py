@@ -15,8 +15,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from services.gateway.circuit import FAILURES, OPEN_SECONDS, Circuit
 from services.gateway.forwarding import PASSED_ON
 from services.gateway.routes.passed_on import ALL, Passed
+from shared import clock
+from shared.errors import Unavailable
 from shared.settings import Settings
 from tests.gateway.published import activity
 from tests.harness import ServiceUnderTest, listening
@@ -99,6 +102,26 @@ async def test_whoever_is_passed_on_reaches_its_owner(door: ServiceUnderTest, on
     """With every step of its path filled in; here the owner is away."""
     answer = await door.http.request(one.method, "/v1" + re.sub(r"{\w+}", "x", one.path), headers={"idempotency-key": "k"})
     assert (answer.status_code, answer.json()["detail"]) == (503, f"{one.service} does not answer")
+
+
+async def test_a_service_that_never_answers_is_left_alone_for_a_moment(door: ServiceUnderTest) -> None:
+    """Its callers are told at once; each other service has a circuit of its own."""
+    said = [(await door.http.get("/v1/segments")).json()["detail"] for _ in range(FAILURES + 1)]
+    assert said == ["segmentation does not answer"] * FAILURES + [f"segmentation did not answer {FAILURES} times in a row, and is left alone for a moment"]
+    assert (await door.http.get("/v1/offers")).json()["detail"] == "retention does not answer"
+
+
+def test_one_request_tries_whether_a_service_answers_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr(clock, "monotonic", lambda: now)
+    circuit = Circuit(failures=FAILURES, closed_to=now + OPEN_SECONDS)
+    with pytest.raises(Unavailable), circuit.guard("retention"):
+        raise AssertionError("it is left alone")
+    now += OPEN_SECONDS
+    with circuit.guard("retention"), pytest.raises(Unavailable), circuit.guard("retention"):
+        raise AssertionError("another one is trying")
+    with circuit.guard("retention"), circuit.guard("retention"):
+        pass
 
 
 async def test_a_command_arrives_whole(gateway: ServiceUnderTest, neighbour: Neighbour) -> None:

@@ -4,4 +4,5 @@ from __future__ import annotations
 
 from services.gateway.routes import customers, dead_letters, events, lists, pages, passed_on
 
-ROUTERS = (customers.ROUTER, events.ROUTER, lists.ROUTER, passed_on.ROUTER, dead_letters.ROUTER, pages.ROUTER)
+# Looked at in this order: the view is what is asked for most, and the gateway's own dead letters come before those of a service.
+ROUTERS = (customers.ROUTER, events.ROUTER, lists.ROUTER, dead_letters.OWN, dead_letters.ROUTER, passed_on.ROUTER, pages.ROUTER)

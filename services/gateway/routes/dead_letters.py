@@ -1,4 +1,4 @@
-"""The dead letters of the other services; the gateway's own are in api.py."""
+"""The dead letters of the gateway, and those of the other services, passed on."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from starlette.responses import Response
 
 from services.gateway.forwarding import forward
 from services.gateway.routes.passed_on import PAGED, documented
-from shared.dead_letter_routes import DeadId, DeadLetter, DeadLetters, Replay
+from services.gateway.tables import INBOX
+from shared.dead_letter_routes import DeadId, DeadLetter, DeadLetters, Replay, dead_letter_router
 
+OWN = dead_letter_router(INBOX, group="gateway", prefix="/v1/dead-letters/gateway")
 ROUTER = APIRouter(prefix="/v1")
 
 Owner = Annotated[Literal["customer", "segmentation", "retention"], Path(description="Who could not apply the record")]
