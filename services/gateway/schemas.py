@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from shared.contracts.customer import Profile
 from shared.contracts.envelope import Id, Text
-from shared.contracts.retention import DecisionMade, OutcomeResult
+from shared.contracts.retention import DecisionMade, LevelMove, OutcomeResult
 from shared.contracts.segmentation import AlertKind, AlertRaised, ChurnScored, Moment, MomentReached, RfmScored, StandingChanged
 
 Severity = Literal["warning", "urgent"]
@@ -214,10 +214,13 @@ class RollBack(BaseModel):
     version: int | None = Field(default=None, description="What is to be taken back; nothing: the set in force")
 
 
+Trigger = AlertKind | Moment | LevelMove | Literal["schedule"]
+
+
 class Variant(BaseModel):
     name: str
     share: float = Field(gt=0, lt=1, description="Of the treated: together 1")
-    offers: dict[AlertKind, list[Id]] = Field(default={}, description="In place of the campaign's, for the kinds that are named")
+    offers: dict[Trigger, list[Id]] = Field(default={}, description="In place of the campaign's, for the kinds that are named")
     purpose: str | None = Field(default=None, description="Of its templates; null: the campaign's id")
 
 
@@ -232,8 +235,8 @@ class CampaignContent(BaseModel):
     name: str
     channel: Literal["call", "sms", "email", "push"] = "call"
     fallback_channels: list[Literal["call", "sms", "email", "push"]] = Field(default=[], description="By which else, in this order")
-    offers: dict[AlertKind | Moment | Literal["schedule"], list[Id]] = Field(
-        description="Kind of warning or moment that triggers it, or `schedule` -> offers, the preferred one first"
+    offers: dict[Trigger, list[Id]] = Field(
+        description="What triggers it (a kind of warning, a moment, a move in the club) or `schedule` -> offers, the preferred one first"
     )
     purpose: Literal["selling", "service", "win_back"] = Field(
         default="selling", description="`service`: not held back by a trouble of the customer; `win_back`: for who left, and for nobody else"

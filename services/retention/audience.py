@@ -71,7 +71,7 @@ FIELDS: Mapping[str, Field] = {
     "risk": Field("number", "Probability to leave within the horizon"),
     "sensitivity": Field("text", "persuadable, sure_thing, lost_cause, do_not_disturb"),
     "open_complaints": Field("number", "How many"),
-    "warnings": Field("list", "Kinds of warnings and moments within 30 days"),
+    "warnings": Field("list", "Kinds of warnings, moments and moves in the club within 30 days"),
     "club_level": Field("text", "Of the loyalty club"),
     "points": Field("number", "Loyalty points"),
 }

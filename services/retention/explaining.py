@@ -48,6 +48,9 @@ _KINDS: Mapping[Language, Mapping[str, str]] = {
         "schedule": "you belong to those whom one of our programmes is for, by what we know of your lines, your bills and your time with us",
         "contract_renewal": "your contract ends soon",
         "win_back": "you left us",
+        "acquisition": "you became a customer of ours",
+        "club_rose": "you reached a higher level of our loyalty club",
+        "club_fell": "your level in our loyalty club became a lower one",
         OTHER: "something changed in how you use our service",
     },
     "zh": {
@@ -67,6 +70,9 @@ _KINDS: Mapping[Language, Mapping[str, str]] = {
         "schedule": "根据我们对您的号码、账单和在网时间的了解,您属于我们一项客户计划的对象",
         "contract_renewal": "您的合约即将到期",
         "win_back": "您已离网",
+        "acquisition": "您成为了我们的客户",
+        "club_rose": "您在我们的会员俱乐部中升级了",
+        "club_fell": "您在我们的会员俱乐部中的等级降低了",
         OTHER: "您的使用情况发生了变化",
     },
 }

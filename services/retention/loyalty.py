@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Literal, NamedTuple
 
+from shared.contracts.retention import LevelMove
+
 Account = Literal["points", "owed", "issued", "redeemed", "expired"]
 Kind = Literal["earned", "reversed", "redeemed", "expired", "moved", "closed"]
 
@@ -40,6 +42,13 @@ class Rules:
 
     def level_for(self, earned: int) -> Level:
         return max((one for one in self.levels if one.from_points <= earned), key=lambda one: one.from_points)
+
+    def move(self, before: str | None, after: str | None) -> LevelMove | None:
+        """None: joined, left, or has the same level as before."""
+        ranks = {one.name: rank for rank, one in enumerate(self.levels)}
+        if before not in ranks or after not in ranks or before == after:
+            return None
+        return "club_rose" if ranks[after] > ranks[before] else "club_fell"
 
     def next_level(self, earned: int) -> Level | None:
         return min((one for one in self.levels if one.from_points > earned), key=lambda one: one.from_points, default=None)

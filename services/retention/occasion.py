@@ -1,4 +1,4 @@
-"""What makes a campaign decide about a customer: a warning, a moment of their life with us, or the turn of its schedule."""
+"""What makes a campaign decide about a customer: a warning, a moment of their life with us, a move in the club, or the turn of its schedule."""
 
 from __future__ import annotations
 

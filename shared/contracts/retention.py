@@ -251,6 +251,10 @@ class RedemptionMade(Payload):
     redeemed_at: AwareDatetime
 
 
+LevelMove = Literal["club_rose", "club_fell"]
+"""A change between two levels of the club, as campaigns list what triggers them."""
+
+
 class ClubLevelChanged(Payload):
     """A customer joined the loyalty club, rose or fell in it, or is no member any more under this id."""
 

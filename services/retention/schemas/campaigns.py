@@ -13,10 +13,11 @@ from services.retention.occasion import SCHEDULE
 from services.retention.schedule import Every
 from shared.contracts.envelope import Id, Text
 from shared.contracts.orders import PaymentType
+from shared.contracts.retention import LevelMove
 from shared.contracts.segmentation import AlertKind, Moment
 
 Reason = Annotated[str, Field(max_length=500)]
-Trigger = AlertKind | Moment | Literal["schedule"]
+Trigger = AlertKind | Moment | LevelMove | Literal["schedule"]
 Listed = Annotated[list[Id], Field(min_length=1, max_length=20)]
 
 
@@ -27,7 +28,7 @@ class VariantContent(BaseModel):
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,40}$")]
     share: float = Field(gt=0, lt=1, description="Of the treated")
-    offers: dict[AlertKind, Listed] = Field(default={}, description="In place of the campaign's, for the kinds that are named")
+    offers: dict[Trigger, Listed] = Field(default={}, description="In place of the campaign's, for the kinds that are named")
     purpose: Annotated[str, Field(min_length=1, max_length=64)] | None = Field(default=None, description="Of its templates; null: the campaign's id")
 
 
@@ -65,7 +66,7 @@ class CampaignContent(BaseModel):
         default=[], max_length=3, description="By which else, in this order, whom the first does not reach or who did not agree to it"
     )
     offers: dict[Trigger, Listed] = Field(
-        min_length=1, description="Kind of warning or moment that triggers it, or `schedule` -> offers, the preferred one first"
+        min_length=1, description="What triggers it (a kind of warning, a moment, a move in the club) or `schedule` -> offers, the preferred one first"
     )
     purpose: Purpose = Field(
         default="selling",

@@ -116,7 +116,7 @@ class CampaignView(View):
     drafted_by: str = Field(description="Who drafted or edited it last; empty: built in")
     channel: str
     fallback_channels: list[str] = Field(description="By which else, in this order")
-    offers: dict[str, list[str]] = Field(description="Kind of warning or moment that triggers it, or `schedule` -> offers, the preferred one first")
+    offers: dict[str, list[str]] = Field(description="What triggers it, or `schedule` -> offers, the preferred one first")
     purpose: Purpose
     audience: dict[str, Any] | None = Field(description="Who it is for; null: everybody")
     schedule: ScheduleContent | None = Field(description="When it runs by itself")

@@ -12,14 +12,15 @@ import sqlalchemy as sa
 
 from services.retention.contactable import Contactable
 from services.retention.loyalty import RULES, Account, Key, Ledger, Lot, lot_of, months_later
+from services.retention.occasion import Alert
 from services.retention.repository import decisions
 from services.retention.repository import loyalty as repository
 from services.retention.repository.loyalty import Member
 from services.retention.tables import OUTBOX
-from services.retention.use_cases import people, publishing
+from services.retention.use_cases import club, people, publishing
+from services.retention.use_cases.club import Moved
 from shared import clock, outbox
 from shared.actors import require_name
-from shared.bus import Message
 from shared.contracts.billing import PaymentReceived, PaymentReversed, PointsRedeemed, ToppedUp
 from shared.contracts.customer import Activity, Fact
 from shared.contracts.retention import ClubLevelChanged, RedemptionMade
@@ -31,8 +32,10 @@ LOOK_SECONDS = 5.0
 PAGE = 200
 LISTED_ENTRIES = 100
 
+NEWS_WITHIN = timedelta(days=3)
+"""A payment that is told of later is history: the level follows, and no campaign does."""
+
 REDEMPTIONS = "holdfast/retention/redemptions"
-CLUB = "holdfast/retention/club"
 
 # What names the payment in each fact that earns.
 EARNING = {PaymentReceived.type: "payment_id", ToppedUp.type: "top_up_id"}
@@ -43,11 +46,12 @@ Groups = dict[str, tuple[str, ...]]
 
 
 class Told(NamedTuple):
-    """A fact that was told of a customer, and when."""
+    """A fact that was told of a customer, and when. `restated`: it was told before."""
 
     customer_id: str
     at: datetime
     fact: Fact
+    restated: bool
 
     @property
     def key(self) -> Key:
@@ -65,7 +69,7 @@ class Opened:
 
 
 def told_by(customer_id: str, at: datetime, activity: Activity) -> list[Told]:
-    return [Told(customer_id, at, fact) for fact in activity.facts if fact.type in TAKEN_IN]
+    return [Told(customer_id, at, fact, activity.restated or activity.resets) for fact in activity.facts if fact.type in TAKEN_IN]
 
 
 async def concerned(tx: Transaction, activities: Iterable[tuple[str, Activity]]) -> set[str]:
@@ -80,8 +84,8 @@ async def concerned(tx: Transaction, activities: Iterable[tuple[str, Activity]])
     return set(await _groups(tx, ids | await repository.owners(tx, keys))) if ids else set()
 
 
-async def take_in(tx: Transaction, told: Sequence[Told], *, concerned: Collection[str], erased: Collection[str]) -> None:
-    """Book what is new, each fact once for ever, whoever it is told of and how often.
+async def take_in(tx: Transaction, told: Sequence[Told], *, concerned: Collection[str], erased: Collection[str]) -> list[Alert]:
+    """Book what is new, each fact once for ever, whoever it is told of and how often; the levels that rose or fell by news, to be decided about.
 
     1. Payments earn; one that was told of somebody else before takes what is left of its points along.
     2. Reversals take points back, also one that overtook its payment.
@@ -89,7 +93,7 @@ async def take_in(tx: Transaction, told: Sequence[Told], *, concerned: Collectio
     4. What is over expires, levels follow, and who was erased is named no more.
     """
     if not concerned:
-        return
+        return []
     told = [one for one in told if one.customer_id not in erased]
     lots = [_lot(one) for one in told if one.fact.type in EARNING]
     fresh = await repository.claim_lots(tx, {lot.key: lot for lot in lots if _earns(lot)}.values())
@@ -104,8 +108,10 @@ async def take_in(tx: Transaction, told: Sequence[Told], *, concerned: Collectio
     await _redeem_as_told(tx, opened, redeemed)
     for customer_id in erased:
         opened.ledger.close(customer_id)
-    await _save(tx, opened)
+    moved = await _save(tx, opened)
     await repository.forget(tx, erased)
+    news = {one.customer_id for one in told if _is_news(one)}
+    return [alert for alert in club.occasions(moved) if alert.customer_id in news]
 
 
 async def redeem(tx: Transaction, customer_id: str, *, points: int, item: str, place: str, actor: str) -> Document:
@@ -124,8 +130,9 @@ async def redeem(tx: Transaction, customer_id: str, *, points: int, item: str, p
     survivor_id = opened.groups[customer_id][0]
     row = made.model_dump(exclude={"balance"}) | {"customer_id": survivor_id, "covered_points": points, "actor": actor, "fact_id": None, "source": None}
     await repository.insert_redemption(tx, row)
-    await _save(tx, opened)
-    await outbox.publish(tx, OUTBOX, [_message(made, survivor_id, source=REDEMPTIONS, event_id=made.redemption_id, at=made.redeemed_at)])
+    moved = await _save(tx, opened)
+    await outbox.publish(tx, OUTBOX, [publishing.event_message(made, survivor_id, source=REDEMPTIONS, event_id=made.redemption_id, at=made.redeemed_at)])
+    await club.decide(tx, club.occasions(moved), opened.held)
     return made.model_dump()
 
 
@@ -174,7 +181,7 @@ async def expire_page(tx: Transaction, today: date, *, page: int = PAGE) -> bool
     due = await repository.due(tx, today, limit=page)
     if due:
         opened = await _open(tx, due, today=today)
-        await _save(tx, opened)
+        await club.decide(tx, club.occasions(await _save(tx, opened)), opened.held)
     return len(due) == page
 
 
@@ -266,7 +273,7 @@ def _is_same(groups: Groups, row: sa.Row[Any], told: Document) -> bool:
     return theirs and abs(row.redeemed_at - told["redeemed_at"]) <= RULES.same_within
 
 
-async def _save(tx: Transaction, opened: Opened) -> None:
+async def _save(tx: Transaction, opened: Opened) -> list[Moved]:
     """What is over expires first; the lots, entries and balances, and the levels that follow from them, published where they changed."""
     ledger, now = opened.ledger, clock.now()
     survivors = {group[0] for group in opened.groups.values()}
@@ -280,8 +287,9 @@ async def _save(tx: Transaction, opened: Opened) -> None:
     after = {one: _after(before[one], added, ledger, now, carries_on=one in carrying_on) for one in before}
     changed = [one for one in after if after[one] != before[one]]
     await repository.save(tx, lots=(), bookings=(), members=[after[one] for one in changed], at=now)
-    moved = [_level_message(before[one], after[one], ledger, now) for one in sorted(changed) if after[one].level != before[one].level]
-    await outbox.publish(tx, OUTBOX, moved)
+    moved = [_moved(before[one], after[one], ledger, now) for one in sorted(changed) if after[one].level != before[one].level]
+    await club.publish(tx, moved)
+    return moved
 
 
 def _after(before: Member, added: Mapping[tuple[Account, str | None], int], ledger: Ledger, now: datetime, *, carries_on: bool) -> Member:
@@ -298,14 +306,15 @@ def _after(before: Member, added: Mapping[tuple[Account, str | None], int], ledg
     )
 
 
-def _level_message(before: Member, after: Member, ledger: Ledger, now: datetime) -> Message:
+def _moved(before: Member, after: Member, ledger: Ledger, now: datetime) -> Moved:
     earned = ledger.standing(after.customer_id).earned if after.level else 0
     changed = ClubLevelChanged(level=after.level, previous_level=before.level, points_earned=earned, changed_at=now)
-    return _message(changed, after.customer_id, source=CLUB, event_id=uuid.uuid4().hex, at=now)
+    return Moved(uuid.uuid4().hex, after.customer_id, changed)
 
 
-def _message(payload: RedemptionMade | ClubLevelChanged, customer_id: str, *, source: str, event_id: str, at: datetime) -> Message:
-    return publishing.event_message(payload, customer_id, source=source, event_id=event_id, at=at)
+def _is_news(told: Told) -> bool:
+    """History that is imported, and what is told again after a merge, greets nobody for a level."""
+    return not told.restated and clock.now() - told.fact.occurred_at <= NEWS_WITHIN
 
 
 def _lot(told: Told) -> Lot:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 
 from services.retention import occasion
@@ -13,7 +12,7 @@ from services.retention.occasion import Alert
 from services.retention.repository import campaigns
 from services.retention.repository import credits as credits_repository
 from services.retention.repository import decisions as repository
-from services.retention.use_cases import loyalty, reachability, troubles, works, worths
+from services.retention.use_cases import hearing, loyalty, reachability, troubles, works, worths
 from services.retention.use_cases.cancelling import cancel_after
 from services.retention.use_cases.deciding import decide_about
 from shared import clock
@@ -23,8 +22,6 @@ from shared.contracts.segmentation import AlertRaised, MomentReached
 from shared.database import Transaction
 from shared.errors import InvalidEvent
 from shared.worker import Delivery
-
-ALERTS_KEPT = timedelta(days=100)
 
 
 @dataclass(slots=True)
@@ -55,8 +52,9 @@ async def take_in(tx: Transaction, deliveries: Sequence[Delivery], *, default_zo
     0. What segmentation told of them is noted first: the alerts of the same batch are weighed by it.
     1. Lock every customer concerned, and who they were merged into: two workers never decide about one customer at once.
     2. Apply the activities, each once.
-    3. After a merge or an erasure, cancel tasks that are not to be worked any more; book the points of payments and redemptions,
-       note what troubles the customers, and propose what is owed for it and for work that was late.
+    3. After a merge or an erasure, cancel tasks that are not to be worked any more; book the points of payments and redemptions
+       (a level in the club that rises or falls by them joins the alerts), note what troubles the customers, and propose what is owed for
+       it and for work that was late.
     4. An alert about a customer who is unknown even now waits; those that waited for one who became known join in.
     5. Decide, each alert once per campaign it triggers, under the locks of the campaigns.
     """
@@ -70,14 +68,15 @@ async def take_in(tx: Transaction, deliveries: Sequence[Delivery], *, default_zo
     customers = held | heard.customers
     erased = {one for one in heard.reset if customers[one].erased}
     await cancel_after(tx, customers, heard.reset)
-    await loyalty.take_in(tx, heard.told, concerned=concerned, erased=erased)
+    moved = await loyalty.take_in(tx, heard.told, concerned=concerned, erased=erased)
     await reachability.begin_anew(tx, {one: renewed(held[one], customers[one]) for one in heard.customers})
     await works.take_in(tx, [one for one in heard.works if one.customer_id not in erased], customers, default_zone=default_zone)
     await troubles.take_in(tx, heard.troubled, customers, reset=heard.reset)
     await credits_repository.forget(tx, erased)
     told = [one.event for one in deliveries if isinstance(one.event.data, AlertRaised | MomentReached)]
-    alerts = [Alert(_customer_id(event), occasion.of(event.data)) for event in told]
-    await _keep(tx, alerts, erased=erased)
+    alerts = [*(Alert(_customer_id(event), occasion.of(event.data)) for event in told), *moved]
+    await hearing.keep(tx, alerts)
+    await campaigns.forget_alerts(tx, erased)
     await _let_wait(tx, [alert for alert in alerts if not customers[alert.customer_id].known])
     released = await _release(tx, {one for one in heard.customers if customers[one].known and not held[one].known})
     ripe = [*released, *(alert for alert in alerts if customers[alert.customer_id].known)]
@@ -103,21 +102,10 @@ async def _hear(tx: Transaction, held: Mapping[str, Contactable], deliveries: Se
     return heard
 
 
-async def _keep(tx: Transaction, alerts: Sequence[Alert], *, erased: set[str]) -> None:
-    """For drafts to be tried on."""
-    rows = {alert.raised.alert_id: _row(alert) | {"raised_at": alert.raised.raised_at} for alert in alerts}
-    await campaigns.keep_alerts(tx, list(rows.values()), since=clock.now() - ALERTS_KEPT)
-    await campaigns.forget_alerts(tx, erased)
-
-
 async def _let_wait(tx: Transaction, alerts: Sequence[Alert]) -> None:
     now = clock.wall()
-    rows = {alert.raised.alert_id: _row(alert) | {"waits_since": now} for alert in alerts}
+    rows = {alert.raised.alert_id: hearing.row_of(alert) | {"waits_since": now} for alert in alerts}
     await repository.wait(tx, list(rows.values()))
-
-
-def _row(alert: Alert) -> dict[str, str]:
-    return {"alert_id": alert.raised.alert_id, "customer_id": alert.customer_id, "alert": occasion.to_json(alert.raised)}
 
 
 async def _release(tx: Transaction, customer_ids: set[str]) -> list[Alert]:
