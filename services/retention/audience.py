@@ -71,6 +71,7 @@ FIELDS: Mapping[str, Field] = {
     "risk": Field("number", "Probability to leave within the horizon"),
     "sensitivity": Field("text", "persuadable, sure_thing, lost_cause, do_not_disturb"),
     "open_complaints": Field("number", "How many"),
+    "resolved_days": Field("number", "Since the last complaint was resolved"),
     "warnings": Field("list", "Kinds of warnings, moments and moves in the club within 30 days"),
     "club_level": Field("text", "Of the loyalty club"),
     "points": Field("number", "Loyalty points"),
@@ -85,6 +86,8 @@ class Around(NamedTuple):
     warnings: Sequence[str] = ()
     club_level: str | None = None
     points: int = 0
+    resolved_at: datetime | None = None
+    """When the last complaint was."""
 
 
 def facts(customer: Contactable, worth: Worth | None, around: Around) -> dict[str, Any]:
@@ -106,6 +109,7 @@ def facts(customer: Contactable, worth: Worth | None, around: Around) -> dict[st
         "left_days": (around.now - left).days if left else None,
         "birthday_days": _days(today, held.get("birthday_on")),
         "open_complaints": around.open_complaints,
+        "resolved_days": (around.now - around.resolved_at).days if around.resolved_at else None,
         "warnings": around.warnings,
         "club_level": around.club_level,
         "points": around.points,

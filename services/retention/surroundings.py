@@ -106,9 +106,11 @@ class Surroundings:
         """For audiences."""
         customer_id = customer.customer_id
         club = self.members_of_club.get(customer_id)
+        complaints = [one for one in self.troubles.get(customer_id, ()) if one.key.family == "complaint"]
         around = audience.Around(
             now=self.now,
-            open_complaints=sum(one.key.family == "complaint" and one.is_open(self.now) for one in self.troubles.get(customer_id, ())),
+            open_complaints=sum(one.is_open(self.now) for one in complaints),
+            resolved_at=max((one.over_at for one in complaints if one.over_at), default=None),
             warnings=self.warnings.get(customer_id, ()),
             club_level=club.level if club else None,
             points=club.points if club else 0,

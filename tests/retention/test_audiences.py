@@ -80,9 +80,9 @@ def test_every_field_is_told_of_a_customer_who_has_it_all() -> None:
         "C-1", 1, "gold", 5, 1, 0.4, {"kind": "persuadable"}, standing=standing | {"revenue_at_risk_minor": 2}, rfm=dict.fromkeys(("segment", "r", "f", "m"), 3)
     )
     held = contactable("C-1", language="zh", region="hangzhou", service_star=4, left_at=NOON - timedelta(days=9), attributes=attributes)
-    found = facts(held, worth, Around(NOON, 1, ["silent"], "plus", 7))
+    found = facts(held, worth, Around(NOON, 1, ["silent"], "plus", 7, NOON - timedelta(days=3)))
     assert found.keys() == FIELDS.keys() and None not in found.values()
-    assert (found["contract_ends_in_days"], found["left_days"], found["birthday_days"]) == (40, 9, 2)
+    assert (found["contract_ends_in_days"], found["left_days"], found["birthday_days"], found["resolved_days"]) == (40, 9, 2, 3)
     leap = facts(held, None, Around(datetime(2026, 2, 28, 12, tzinfo=UTC)))
     assert (leap["anniversary_days"], leap["tenure_days"]) == (0, 730)
     assert facts(held, None, Around(datetime(2024, 12, 1, tzinfo=UTC)))["anniversary_days"] is None
