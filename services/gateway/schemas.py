@@ -267,6 +267,13 @@ class CampaignEdit(CampaignContent):
     revision: int = Field(ge=1, description="That was read")
 
 
+class CareProgrammeDraft(BaseModel):
+    """What is to be another than in the programme; everything else is edited in the draft."""
+
+    campaign_id: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9_-]{0,63}$", description="Null: the name of the programme")
+    offers: list[Id] | None = Field(default=None, min_length=1, max_length=20, description="In place of its own, the preferred one first")
+
+
 class CampaignApproval(BaseModel):
     revision: int = Field(ge=1, description="That was read: what is approved is what was drafted")
     reason: str = ""
