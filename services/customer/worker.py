@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from services.customer.handlers import HANDLERS
 from services.customer.tables import INBOX, WORKERS
-from services.customer.use_cases import birthdays, casework, matching, outages, recording, reentry, upkeep, watch
+from services.customer.use_cases import birthdays, casework, legal_holds, matching, outages, recording, reentry, upkeep, watch
 from shared.worker import Batch, Sweep, WorkerSpec
 
 SWEEPS = (
@@ -12,6 +12,7 @@ SWEEPS = (
     Sweep(every_seconds=casework.LOOK_SECONDS, step=casework.raise_overdue),
     Sweep(every_seconds=birthdays.LOOK_SECONDS, step=birthdays.tell),
     Sweep(every_seconds=birthdays.LOOK_SECONDS, step=birthdays.backfill),
+    Sweep(every_seconds=legal_holds.LOOK_SECONDS, step=legal_holds.tell_earlier),
     Sweep(every_seconds=matching.LOOK_SECONDS, step=matching.compare_queued),
     Sweep(every_seconds=reentry.PURGE_SECONDS, step=reentry.purge),
     Sweep(every_seconds=outages.LOOK_SECONDS, step=outages.tell),

@@ -11,10 +11,10 @@ from services.retention.contactable import Contactable
 from services.retention.service_levels import Grade, patience
 from shared.contracts.billing import AccountResumed, AccountSuspended, PaymentReversed
 from shared.contracts.care import ComplaintEscalated, ComplaintOpened, ComplaintResolved, Severity
-from shared.contracts.customer import Fact, NetworkFaultEnded, NetworkFaultMet
+from shared.contracts.customer import Fact, LegalHoldLifted, LegalHoldPlaced, NetworkFaultEnded, NetworkFaultMet
 
-Kind = Literal["complaint", "bill_dispute", "outage", "legal", "bereavement"]
-Family = Literal["complaint", "outage", "legal", "payment"]
+Kind = Literal["complaint", "bill_dispute", "outage", "legal", "bereavement", "legal_hold"]
+Family = Literal["complaint", "outage", "legal", "payment", "legal_hold"]
 
 DISPUTED = frozenset({"disputed", "chargeback"})
 LONGEST_OUTAGE = timedelta(days=2)
@@ -23,6 +23,7 @@ MOURNING = timedelta(days=90)
 
 COMPLAINT_TYPES = frozenset({ComplaintOpened.type, ComplaintEscalated.type, ComplaintResolved.type})
 FAULT_TYPES = frozenset({NetworkFaultMet.type, NetworkFaultEnded.type})
+HOLD_TYPES = frozenset({LegalHoldPlaced.type, LegalHoldLifted.type})
 
 
 class Key(NamedTuple):
@@ -58,8 +59,10 @@ class Trouble:
         return self.over_at is None or self.over_at > now
 
     def holds_back_until(self, quiet: timedelta) -> datetime | None:
-        """When something may be sold again; None while nobody knows."""
-        return None if self.over_at is None else self.over_at + max(quiet, MOURNING if self.kind == "bereavement" else quiet)
+        """When something may be sold again; None while nobody knows. A legal hold that is lifted leaves nothing to get over."""
+        if self.over_at is None or self.kind == "legal_hold":
+            return self.over_at
+        return self.over_at + max(quiet, MOURNING if self.kind == "bereavement" else quiet)
 
     def next_look(self, grade: Grade, now: datetime) -> datetime | None:
         """When an outage whose end is not told has lasted long enough to be made good, and when it is taken for over."""
@@ -79,11 +82,15 @@ def key_of(customer_id: str, fact: Fact) -> Key | None:
         return Key(customer_id, "legal", "account")
     if fact.type == PaymentReversed.type and fact.data["reason"] in DISPUTED:
         return Key(customer_id, "payment", fact.data["payment_id"])
+    if fact.type in HOLD_TYPES:
+        return Key(customer_id, "legal_hold", fact.data["hold_id"])
     return None
 
 
 def new(key: Key) -> Trouble:
-    kinds: Mapping[Family, Kind] = {"complaint": "complaint", "outage": "outage", "legal": "legal", "payment": "bill_dispute"}
+    kinds: Mapping[Family, Kind] = {
+        "complaint": "complaint", "outage": "outage", "legal": "legal", "payment": "bill_dispute", "legal_hold": "legal_hold",
+    }  # fmt: skip
     return Trouble(key, kinds[key.family])
 
 
@@ -95,7 +102,7 @@ def hear(held: Trouble, fact: Fact) -> Trouble:
     if fact.type == PaymentReversed.type:
         # Billing tells of a dispute only when money went back: it counts as fixed then.
         return replace(held, began_at=at, ended_at=at)
-    if fact.type == AccountSuspended.type:
+    if fact.type in {AccountSuspended.type, LegalHoldPlaced.type}:
         return replace(held, began_at=max(held.began_at or at, at))
     return replace(held, ended_at=max(held.ended_at or at, at))
 

@@ -192,6 +192,28 @@ class NetworkFaultEnded(Payload):
     ended_at: AwareDatetime
 
 
+class LegalHoldPlaced(Payload):
+    """The customer's data has to be kept, and nothing is sold to them meanwhile; why is not told. Carried as a fact inside `customer.activity.v1`."""
+
+    type: ClassVar = "customer.legal_hold_placed.v1"
+    topic: ClassVar = topics.ACTIVITY
+    about: ClassVar = ("customer",)
+    example: ClassVar[dict[str, Any]] = {"hold_id": "5f0c1d9e"}
+
+    hold_id: Id
+
+
+class LegalHoldLifted(Payload):
+    """A legal hold is over. Carried as a fact inside `customer.activity.v1`."""
+
+    type: ClassVar = "customer.legal_hold_lifted.v1"
+    topic: ClassVar = topics.ACTIVITY
+    about: ClassVar = ("customer",)
+    example: ClassVar[dict[str, Any]] = {"hold_id": "5f0c1d9e"}
+
+    hold_id: Id
+
+
 class FeedStateChanged(Payload):
     """What a source reports went silent, changed its shape or its volume, or is as usual again."""
 
@@ -207,4 +229,14 @@ class FeedStateChanged(Payload):
     last_event_at: AwareDatetime | None = None
 
 
-PAYLOADS: tuple[type[Payload], ...] = (Activity, CaseOverdue, CustomerReturned, NetworkFaultMet, NetworkFaultEnded, BirthdayReached, FeedStateChanged)
+PAYLOADS: tuple[type[Payload], ...] = (
+    Activity,
+    CaseOverdue,
+    CustomerReturned,
+    NetworkFaultMet,
+    NetworkFaultEnded,
+    BirthdayReached,
+    LegalHoldPlaced,
+    LegalHoldLifted,
+    FeedStateChanged,
+)

@@ -15,7 +15,16 @@ import pytest
 
 from shared import clock
 from shared.contracts import topics
-from shared.contracts.customer import BirthdayReached, CaseOverdue, CustomerReturned, FeedStateChanged, NetworkFaultEnded, NetworkFaultMet
+from shared.contracts.customer import (
+    BirthdayReached,
+    CaseOverdue,
+    CustomerReturned,
+    FeedStateChanged,
+    LegalHoldLifted,
+    LegalHoldPlaced,
+    NetworkFaultEnded,
+    NetworkFaultMet,
+)
 from shared.contracts.registry import INPUTS, PAYLOADS
 from shared.contracts.retention import (
     ClubLevelChanged,
@@ -35,9 +44,10 @@ from tests.harness import DEADLINE_SECONDS, ServiceUnderTest, until
 
 # Some are held out of every campaign, by their ids: not all of these.
 CUSTOMERS = 5
-# The first five are told inside `activity`, as facts; the next needs a source that was usual for hours: tests/customer/test_watch.py; of messages,
+# The first seven are told inside `activity`, as facts; the next needs a source that was usual for hours: tests/customer/test_watch.py; of messages,
 # redemptions, attempts and credits see tests/retention/test_messages.py, test_loyalty.py, test_work_list.py, test_reachability.py and test_credits.py.
 NOT_HERE = {CaseOverdue.type, CustomerReturned.type, NetworkFaultMet.type, NetworkFaultEnded.type, BirthdayReached.type, FeedStateChanged.type}
+NOT_HERE |= {LegalHoldPlaced.type, LegalHoldLifted.type}
 NOT_HERE |= {TaskRescheduled.type, ContactAttempted.type, ReachabilityChanged.type, CreditApproved.type}
 NOT_HERE |= {MessageSent.type, MessageDelivered.type, MessageFailed.type, RedemptionMade.type, ClubLevelChanged.type}
 OURS = [topic.name for topic in topics.TOPICS if topic.name not in topics.INPUTS]

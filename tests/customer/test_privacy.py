@@ -136,7 +136,7 @@ async def test_an_export_holds_every_row_about_the_customer_in_plain(customer: S
         assert not one.columns or len(exported[one.table.name]) == expected[0][0], one.table.name
         assert not any(name in row for name in one.hidden for row in exported[one.table.name])
     assert all(exported[name] for name in ("customers", "identifiers", "rollups", "merges", "cases", "data_keys", "legal_holds", "audit_log", "qualities"))
-    assert len(exported["facts"]) == len(a_customer()) + 2
+    assert len(exported["facts"]) == len(a_customer()) + 3
     assert plain_in(answer.text) == list(CANARY.values()) and "Canary Z." in answer.text
     assert "~1." not in answer.text and "Somebody else" not in answer.text
 

@@ -18,7 +18,7 @@ from services.retention.tables import CAMPAIGNS, COMPLAINTS, DECISIONS, TROUBLES
 from services.retention.use_cases import troubles
 from shared import clock
 from shared.contracts import billing, care
-from shared.contracts.customer import Fact, NetworkFaultEnded, NetworkFaultMet
+from shared.contracts.customer import Fact, LegalHoldLifted, LegalHoldPlaced, NetworkFaultEnded, NetworkFaultMet
 from tests.builders import NOON
 from tests.harness import ServiceUnderTest
 from tests.retention.builders import (
@@ -61,6 +61,10 @@ def outage(started_at: datetime, *, kind: str = "outage", ended_at: datetime | N
     if ended_at:
         return fact(NetworkFaultEnded, at=ended_at, **said, ended_at=ended_at.isoformat())
     return fact(NetworkFaultMet, at=started_at, **said)
+
+
+def hold(hold_id: str = "h-1", *, at: datetime, lifted: bool = False) -> dict[str, Any]:
+    return fact(LegalHoldLifted if lifted else LegalHoldPlaced, at=at, hold_id=hold_id)
 
 
 async def verdict(retention: ServiceUnderTest, customer_id: str, alert_id: str) -> tuple[str, str | None, str]:
@@ -164,9 +168,10 @@ async def test_a_ticket_holds_back_is_made_good_and_lifts(retention: ServiceUnde
         ([fact(billing.PaymentReversed, at=ago(days=1), reason="disputed")], [LIVE]),
         ([complaint(at=ago(days=50), kind="billing")], [LIVE]),
         ([outage(ago(hours=3))], [LIVE]),
+        ([hold(at=ago(days=50))], [LIVE]),
         ([], [LIVE, ENDED | {"subscription_id": "S-2", "termination_reason": "death"}]),
     ],
-    ids=["legal", "payment", "bill", "outage", "bereavement"],
+    ids=["legal", "payment", "bill", "outage", "legal_hold", "bereavement"],
 )
 async def test_whatever_troubles_holds_selling_back_and_no_service(retention: ServiceUnderTest, facts: list[Any], subscriptions: list[Any]) -> None:
     """R7: a suspension by law, a disputed payment or bill, an outage, a death; a service campaign is not held back by it."""
@@ -178,6 +183,21 @@ async def test_whatever_troubles_holds_selling_back_and_no_service(retention: Se
         await tx.execute(sa.update(CAMPAIGNS).values(purpose="service"))
     found = await verdict(retention, one, "a-2")
     assert found[:2] == ("contact", None) and found[2].startswith("a service campaign, beside 1")
+
+
+async def test_a_legal_hold_stops_marketing_until_it_is_lifted(retention: ServiceUnderTest) -> None:
+    """R7 C9: under whichever id it was placed, while any is in force, and not an hour longer; whichever of its two facts is heard first."""
+    one, other = customers(2)
+    first, second = hold(at=ago(days=9)), hold("h-2", at=ago(days=8))
+    await retention.send(activity(one, 1, profile=profile()), activity(other, 1, first, hold("h-2", at=ago(hours=2), lifted=True), profile=profile()))
+    assert await verdict(retention, other, "a-1") == ("refused", "service_trouble", "1: legal_hold h-1 is open")
+    await retention.send(merged(other, 2, into=one), retold(one, 2, first, hold("h-2", at=ago(hours=2), lifted=True), profile=profile()))
+    await retention.send(activity(one, 3, second), activity(one, 3, second))
+    assert await verdict(retention, one, "a-2") == ("refused", "service_trouble", "1: legal_hold h-1 is open")
+    await retention.send(activity(one, 4, hold(at=ago(hours=1), lifted=True)))
+    assert await verdict(retention, one, "a-3") == ("contact", None, "none")
+    kept = [(row.customer_id, row.kind, row.trouble_id) for row in await retention.rows(sa.select(TROUBLES).order_by(TROUBLES.c.trouble_id))]
+    assert kept == [(one, "legal_hold", "h-1"), (one, "legal_hold", "h-2")]
 
 
 async def test_service_resumed_lifts_what_the_law_held_back(retention: ServiceUnderTest) -> None:

@@ -1,4 +1,4 @@
-"""Statements of export, erasure, legal holds and retention periods."""
+"""Statements of export, erasure and retention periods."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from services.customer import legal_holds
 from services.customer.obligations import OWED_BY
 from services.customer.profile import REGISTRY_TYPES
 from services.customer.repository.registry import PARKED
@@ -25,7 +26,7 @@ from services.customer.tables import (
     PROSPECTS,
 )
 from services.customer.tables.holdings import HOLDINGS, Holding
-from services.customer.tables.privacy import ERASURES, EXPIRIES, LEGAL_HOLDS
+from services.customer.tables.privacy import ERASURES, EXPIRIES
 from shared.contracts.orders import CustomerRegistered, CustomerUpdated
 from shared.database import Transaction, among, insert_rows
 
@@ -44,7 +45,7 @@ class Expiring(NamedTuple):
 
 
 EXPIRING = (
-    Expiring("facts", FACTS.c.recorded_at, (FACTS.c.type.not_in(sorted(REGISTRY_TYPES)), sa.not_(sa.and_(*PARKED)))),
+    Expiring("facts", FACTS.c.recorded_at, (FACTS.c.type.not_in(sorted(REGISTRY_TYPES | legal_holds.TYPES)), sa.not_(sa.and_(*PARKED)))),
     Expiring("parked", FACTS.c.recorded_at, PARKED),
     Expiring("moves", MOVES.c.moved_at),
     Expiring("dead_letters", DEAD.c.died_at),
@@ -145,23 +146,6 @@ async def consent_facts(tx: Transaction, customer_ids: Collection[str]) -> Seque
     types = (CustomerRegistered.type, CustomerUpdated.type)
     query = sa.select(FACTS).where(among(tx, FACTS.c.customer_id, customer_ids), among(tx, FACTS.c.type, types))
     return (await tx.execute(query.order_by(FACTS.c.occurred_at.desc(), FACTS.c.source.desc(), FACTS.c.id.desc()))).all()
-
-
-async def insert_hold(tx: Transaction, row: Mapping[str, Any]) -> None:
-    await insert_rows(tx, LEGAL_HOLDS, [row])
-
-
-async def get_hold(tx: Transaction, hold_id: str) -> sa.Row[Any] | None:
-    return (await tx.execute(sa.select(LEGAL_HOLDS).where(LEGAL_HOLDS.c.hold_id == hold_id).with_for_update())).one_or_none()
-
-
-async def lift_hold(tx: Transaction, hold_id: str, *, at: datetime, actor: str) -> None:
-    await tx.execute(sa.update(LEGAL_HOLDS).where(LEGAL_HOLDS.c.hold_id == hold_id).values(lifted_at=at, lifted_by=actor))
-
-
-async def holds_of(tx: Transaction, customer_ids: Collection[str]) -> Sequence[sa.Row[Any]]:
-    query = sa.select(LEGAL_HOLDS).where(among(tx, LEGAL_HOLDS.c.customer_id, customer_ids))
-    return (await tx.execute(query.order_by(LEGAL_HOLDS.c.placed_at, LEGAL_HOLDS.c.hold_id))).all()
 
 
 async def expired_until(tx: Transaction, one: Expiring) -> datetime | None:

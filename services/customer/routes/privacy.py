@@ -18,7 +18,7 @@ from services.customer.schemas.privacy import (
     RetentionPeriod,
     RetentionPeriods,
 )
-from services.customer.use_cases import privacy, upkeep
+from services.customer.use_cases import legal_holds, privacy, upkeep
 from shared.web import Actor, InTransaction, Keys, Reading
 
 ROUTER = APIRouter(tags=["privacy"])
@@ -59,17 +59,18 @@ async def get_erasure(connection: Reading, customer_id: CustomerId) -> Erasure:
 
 @ROUTER.post("/customers/{customer_id}/legal-holds", operation_id="place_legal_hold", summary="The customer's data has to be kept", status_code=201)
 async def place_legal_hold(tx: InTransaction, keyring: Keys, actor: Actor, customer_id: CustomerId, body: Because) -> LegalHold:
-    return LegalHold.model_validate(await privacy.place_hold(tx, keyring, customer_id, actor=actor, reason=body.reason))
+    """Told on `activity`, without the reason: nothing is sold to the customer until it is lifted."""
+    return LegalHold.model_validate(await legal_holds.place(tx, keyring, customer_id, actor=actor, reason=body.reason))
 
 
 @ROUTER.get("/customers/{customer_id}/legal-holds", operation_id="list_legal_holds", summary="What obliges to keep the customer's data, or did")
 async def list_legal_holds(connection: Reading, customer_id: CustomerId) -> LegalHolds:
-    return LegalHolds(items=[LegalHold.model_validate(one) for one in await privacy.holds(connection, customer_id)])
+    return LegalHolds(items=[LegalHold.model_validate(one) for one in await legal_holds.of(connection, customer_id)])
 
 
 @ROUTER.post("/legal-holds/{hold_id}/lift", operation_id="lift_legal_hold", summary="It need not be kept any more")
 async def lift_legal_hold(tx: InTransaction, keyring: Keys, actor: Actor, hold_id: HoldId) -> LegalHold:
-    return LegalHold.model_validate(await privacy.lift_hold(tx, keyring, hold_id, actor=actor))
+    return LegalHold.model_validate(await legal_holds.lift(tx, keyring, hold_id, actor=actor))
 
 
 @ROUTER.get("/keys", operation_id="get_keys", summary="How many data keys are under which master key")

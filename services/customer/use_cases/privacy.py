@@ -12,7 +12,7 @@ import orjson
 
 from services.customer.facts import Document
 from services.customer.obligations import Obligation, obligations, owed
-from services.customer.repository import matching, registry
+from services.customer.repository import legal_holds, matching, registry
 from services.customer.repository import privacy as repository
 from services.customer.tables.holdings import HOLDINGS
 from services.customer.use_cases import audit
@@ -25,7 +25,7 @@ from shared.contracts.personal import personal_fields, rewrite
 from shared.contracts.registry import PAYLOADS
 from shared.contracts.topics import INPUTS, TOPICS
 from shared.database import Database, Transaction
-from shared.errors import Conflict, ErasureRefused, NotFound
+from shared.errors import ErasureRefused, NotFound
 from shared.pii import ERASED, SUBJECTS_INDEXED, Keyring
 
 EXPORT_ROWS = 500
@@ -66,33 +66,6 @@ async def consents(tx: Transaction, customer_id: str) -> Document:
         for consent in row.data.get("consents") or ()
     ]
     return {"customer_id": group[0], "do_not_contact": bool(profile.get("do_not_contact")), "consents": profile.get("consents") or [], "history": history}
-
-
-async def place_hold(tx: Transaction, keyring: Keyring, customer_id: str, *, actor: str, reason: str) -> Document:
-    """Until it is lifted the customer can not be erased. Raises NotFound, Gone."""
-    survivor_id = (await live(tx, customer_id)).customer_id
-    hold = {"hold_id": uuid.uuid4().hex, "customer_id": survivor_id, "reason": reason, "placed_by": actor, "placed_at": clock.now()}
-    await repository.insert_hold(tx, hold)
-    await audit.note(tx, keyring, actor=actor, action="place_legal_hold", customer_id=survivor_id, details={"hold_id": hold["hold_id"]})
-    return hold
-
-
-async def lift_hold(tx: Transaction, keyring: Keyring, hold_id: str, *, actor: str) -> Document:
-    """Raises NotFound, Conflict when it was lifted before."""
-    row = await repository.get_hold(tx, hold_id)
-    if row is None:
-        raise NotFound(f"no legal hold {hold_id}")
-    if row.lifted_at:
-        raise Conflict(f"the legal hold was lifted at {row.lifted_at.isoformat()}")
-    now = clock.now()
-    await repository.lift_hold(tx, hold_id, at=now, actor=actor)
-    await audit.note(tx, keyring, actor=actor, action="lift_legal_hold", customer_id=row.customer_id, details={"hold_id": hold_id})
-    return row._asdict() | {"lifted_at": now, "lifted_by": actor}
-
-
-async def holds(tx: Transaction, customer_id: str) -> list[Document]:
-    """Lifted ones too. Raises NotFound, Gone."""
-    return [row._asdict() for row in await repository.holds_of(tx, await group_of(tx, customer_id))]
 
 
 async def erase(tx: Transaction, keyring: Keyring, customer_id: str, *, actor: str, reason: str) -> Document:
@@ -154,7 +127,7 @@ async def _obligations(work: Work, group: list[str]) -> list[Obligation]:
         profile,
         owed=owed(await repository.billing_facts(work.tx, group)),
         open_cases=await repository.open_cases(work.tx, group[0], work.now),
-        holds=[row.hold_id for row in await repository.holds_of(work.tx, group) if row.lifted_at is None],
+        holds=[row.hold_id for row in await legal_holds.of(work.tx, group) if row.lifted_at is None],
     )
 
 

@@ -13,7 +13,7 @@ from services.retention.service import Family, Key, Kind, Trouble
 from services.retention.tables import COMPLAINTS, TROUBLES
 from shared.database import Transaction, among, insert_rows
 
-_FAMILIES: Mapping[Kind, Family] = {"outage": "outage", "legal": "legal", "bill_dispute": "payment"}
+_FAMILIES: Mapping[Kind, Family] = {"outage": "outage", "legal": "legal", "bill_dispute": "payment", "legal_hold": "legal_hold"}
 
 
 async def of(tx: Transaction, customer_ids: Collection[str]) -> dict[str, list[Trouble]]:

@@ -53,7 +53,7 @@ TROUBLES = sa.Table(
     "troubles",
     METADATA,
     sa.Column("customer_id", sa.Text, primary_key=True),
-    sa.Column("kind", sa.Text, primary_key=True, comment="outage, legal, bill_dispute"),
+    sa.Column("kind", sa.Text, primary_key=True, comment="outage, legal, bill_dispute, legal_hold"),
     sa.Column("trouble_id", sa.Text, primary_key=True),
     sa.Column("severity", sa.Text, nullable=False),
     sa.Column("began_at", Instant),

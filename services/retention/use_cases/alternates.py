@@ -63,7 +63,7 @@ async def write_instead(tx: Transaction, task_id: str, *, channel: MessageChanne
         raise Conflict(f"task {task_id} is {task.status}, with {task.attempts} attempts: a message is for an open one whose call reached nobody")
     closed = next(one["why_not"] for one in await listed(tx, task) if one["by"] == channel)
     if not closed and await _in_trouble(tx, task):
-        closed = "something is wrong with our service to the customer, or was put right only lately"
+        closed = "something is wrong with our service to the customer or was put right only lately, or their data is under a legal hold"
     if not closed and not any(key.channel == channel for key in await repository.templates_in_force(tx, [task.campaign_id])):
         closed = f"there is no {channel} template of purpose {task.campaign_id}"
     if closed:
