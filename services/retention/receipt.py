@@ -60,7 +60,8 @@ def policy_version() -> str:
     return f"{POLICY}-{hashlib.sha256(' '.join(rule.__name__ for rule in GATES).encode()).hexdigest()[:8]}"
 
 
-def write(s: Situation) -> Written:
+def write(s: Situation, **beside: str) -> Written:
+    """`beside`: what else the answer names, that no gate looks at."""
     contents: dict[str, str] = {}
 
     def version(thing: Campaign | Offer) -> str:
@@ -80,6 +81,7 @@ def write(s: Situation) -> Written:
     inputs |= {"troubles": [asdict(one) for one in s.troubles]} if s.troubles else {}
     inputs |= {"quiet_days": s.quiet_after_fix.days}
     inputs |= {"reach": asdict(s.reach)} if s.reach else {}
+    inputs |= beside
     return Written(_canonical(inputs), contents)
 
 

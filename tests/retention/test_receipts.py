@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.retention import receipt
+from services.retention import desk, receipt
 from services.retention.contact_policy import POLICY
 from services.retention.decision import decide
 from services.retention.tables import CONTENTS, DECISIONS
@@ -20,8 +20,8 @@ from tests.retention.builders import activity, alert, customer, customers, erase
 from tests.retention.situations import varied
 from tests.retention.test_effect import told
 
-DIGESTS = {1: "8ebd56644610a9c8"}
-"""By the number of the policy, of what it answers to a thousand situations."""
+DIGESTS = {1: ("8ebd56644610a9c8", "bffc627ca0f204e5")}
+"""By the number of the policy, of what gates and save desk answer to a thousand situations."""
 
 
 @given(st.integers(0, 2**40))
@@ -38,14 +38,26 @@ def test_what_is_stored_is_decided_the_same_again(seed: int) -> None:
     assert set(written.contents) == set(receipt.versions_in(written.inputs))
 
 
+@given(st.integers(0, 2**40))
+def test_what_the_desk_offers_is_offered_the_same_again(seed: int) -> None:
+    """R5 R8: the offers in their order with words and figures, and which of them is made."""
+    before = varied(seed)
+    written = desk.write(before, "A-7")
+    answered = orjson.loads(orjson.dumps(desk.decide(before, "A-7")._asdict()))
+    worth = orjson.loads(orjson.dumps(asdict(before.worth))) if before.worth else {}
+    assert desk.again(written.inputs, receipt.read(written.inputs, written.contents, worth=worth, weighed=()))._asdict() == answered
+
+
 def test_rules_that_answer_otherwise_have_another_number() -> None:
     """R5: whoever changes what a gate says or decides raises POLICY in contact_policy.py, and adds the digest that this test then shows."""
     answers = [receipt.answer(one, decide(one))._asdict() for one in map(varied, range(1_000))]
     assert {one["verdict"] for one in answers} == {"contact", "held_out", "refused"}
     failing = {gate["gate"] for one in answers for gate in one["gates"] if not gate["passed"]}
     assert failing == {gate["gate"] for gate in answers[0]["gates"]}, "every gate fails in some situation"
-    digest = hashlib.sha256(orjson.dumps([receipt.policy_version(), answers])).hexdigest()[:16]
-    assert DIGESTS.get(POLICY) == digest, "the rules answer otherwise than they did under this number: raise POLICY"
+    at_the_desk = [desk.decide(one, "A-7")._asdict() for one in map(varied, range(1_000))]
+    assert {one["verdict"] for one in at_the_desk} == {"contact", "refused"}
+    found = tuple(hashlib.sha256(orjson.dumps([receipt.policy_version(), some])).hexdigest()[:16] for some in (answers, at_the_desk))
+    assert DIGESTS.get(POLICY) == found, "the rules answer otherwise than they did under this number: raise POLICY"
 
 
 async def test_every_decision_taken_or_not_is_made_again(retention: ServiceUnderTest) -> None:
@@ -83,7 +95,7 @@ async def test_every_decision_taken_or_not_is_made_again(retention: ServiceUnder
 
 
 async def test_what_was_changed_or_decided_by_other_rules_is_told(retention: ServiceUnderTest) -> None:
-    """R5: a receipt that was tampered with does not agree; one of an older policy says so, and in what today's would differ; the desk's is shown."""
+    """R5: a receipt that was tampered with does not agree; one of an older policy says so, and in what today's would differ; without inputs it is shown."""
     one = customer()
     await retention.send(activity(one, 1, profile=profile()), alert(one))
     name = "save-on-warning:a-1"
@@ -97,6 +109,7 @@ async def test_what_was_changed_or_decided_by_other_rules_is_told(retention: Ser
         await tx.execute(sa.update(DECISIONS).values(policy="0-old"))
     found = (await retention.http.get(f"/decisions/{name}/recomputed")).json()
     assert "the rules have changed since: it was decided by 0-old" in found["explanation"] and "gate frequency_cap" in found["explanation"]
-    desk = (await retention.http.post(f"/save-desk/{one}", headers={"X-Actor": "A-7", "Idempotency-Key": "c"})).json()
-    assert (await retention.http.get(f"/decisions/{desk['task_id']}")).json()["inputs"] is None
-    assert (await retention.http.get(f"/decisions/{desk['task_id']}/recomputed")).status_code == 409
+    async with retention.database.transaction() as tx:
+        await tx.execute(sa.update(DECISIONS).values(policy=None, inputs=None))
+    assert (await retention.http.get(f"/decisions/{name}")).json()["inputs"] is None
+    assert (await retention.http.get(f"/decisions/{name}/recomputed")).status_code == 409

@@ -10,7 +10,7 @@ from services.retention.tables import ASSIGNMENTS, CAMPAIGNS, DECISIONS, TASKS
 from shared.contracts import topics
 from shared.contracts.segmentation import ChurnScored, StandingChanged
 from tests.harness import ServiceUnderTest
-from tests.retention.builders import ENDED, activity, alert, customer, customers, erased, merged, opened, profile
+from tests.retention.builders import ENDED, activity, alert, customer, customers, erased, merged, opened, profile, resolved
 from tests.retention.test_effect import told
 
 
@@ -54,6 +54,35 @@ async def test_the_same_call_is_the_same_task(retention: ServiceUnderTest) -> No
     assert len(await retention.rows(sa.select(DECISIONS))) == len(await retention.rows(sa.select(TASKS))) == 1
     reused = await calls(retention, other)
     assert reused.json()["code"] == "idempotency_key_reused"
+
+
+async def test_a_call_is_made_again_from_its_receipt(retention: ServiceUnderTest) -> None:
+    """R5 R8: after the best offer has ended, budget and records have moved, and more is known: the same offers by the same words; and the same
+    call is answered as before. Another call is answered by what is known by then."""
+    one = customer()
+    await known(retention, one)
+    first = (await calls(retention, one)).json()
+    best, second = (offer["offer_id"] for offer in first["offers"])
+    body = {"result": "saved", "offer_accepted": True, "agent": "A-7", "offer_id": second}
+    assert (await retention.http.post(f"/tasks/{first['task_id']}/outcome", json=body, headers={"Idempotency-Key": "o"})).status_code == 200
+    assert (await retention.http.post(f"/offers/{best}/end", headers={"X-Actor": "ann"})).status_code == 200
+    await retention.send(told(ChurnScored, one, 2, probability=0.9, sensitivity={}), activity(one, 2, resolved("K-9")))
+    found = (await retention.http.get(f"/decisions/{first['task_id']}/recomputed")).json()
+    assert found["agrees"] and "is the same" in found["explanation"], found
+    assert (found["answer"]["weighed"], found["answer"]["offer_id"]) == (first["offers"], best)
+    shown = (await retention.http.get(f"/decisions/{first['task_id']}")).json()
+    assert {shown["contents"][version]["offer_id"] for version in shown["inputs"]["listed"]} >= {best, second}
+    assert (await calls(retention, one)).json() == first
+    later = (await calls(retention, one, call="call-2")).json()
+    assert ([offer["offer_id"] for offer in later["offers"]], later["risk"], later["open_complaints"]) == ([second], 0.9, [])
+    async with retention.database.transaction() as tx:
+        (row,) = await tx.execute(sa.select(DECISIONS.c.inputs).where(DECISIONS.c.decision_id == first["task_id"]))
+        changed = {"inputs": row.inputs.replace('"A-7"', '"A-8"')}
+        await tx.execute(sa.update(DECISIONS).where(DECISIONS.c.decision_id == first["task_id"]).values(changed))
+    found = (await retention.http.get(f"/decisions/{first['task_id']}/recomputed")).json()
+    assert (found["agrees"], found["differs_in"]) == (False, ["gate inbound"])
+    await retention.send(erased(one, 3))
+    assert (await retention.http.get(f"/decisions/{first['task_id']}/recomputed")).status_code == 410
 
 
 async def test_another_offer_may_be_taken(retention: ServiceUnderTest) -> None:

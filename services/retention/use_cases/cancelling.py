@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from services.retention.contactable import Contactable
+from services.retention.desk import CAMPAIGN_ID as SAVE_DESK
 from services.retention.open_tasks import Reason, to_cancel
 from services.retention.repository import budget, objections, reachability, receipts, stock
 from services.retention.repository import decisions as repository
 from services.retention.tables import OUTBOX
 from services.retention.use_cases import messages, publishing
-from services.retention.use_cases.save_desk import CAMPAIGN_ID as SAVE_DESK
 from shared import clock, outbox
 from shared.contracts.retention import TaskCancelled
 from shared.database import Transaction

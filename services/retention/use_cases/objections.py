@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from services.retention.desk import CAMPAIGN_ID as SAVE_DESK
 from services.retention.explaining import Facts, Language, explain
 from services.retention.repository import decisions
 from services.retention.repository import objections as repository
 from services.retention.use_cases import cancelling, messages, people, receipts
-from services.retention.use_cases.save_desk import CAMPAIGN_ID as SAVE_DESK
 from shared import clock
 from shared.actors import require_name
 from shared.database import Transaction

@@ -7,7 +7,8 @@ from typing import Any
 
 import orjson
 
-from services.retention import receipt
+from services.retention import desk, receipt
+from services.retention.contact_policy import Situation
 from services.retention.receipt import Answer
 from services.retention.repository import decisions
 from services.retention.repository import receipts as repository
@@ -39,9 +40,9 @@ async def recomputed(tx: Transaction, decision_id: str) -> Document:
     """The same rule on the inputs that were stored. Raises NotFound, Gone, and Conflict for what no rule decided."""
     row = await held(tx, decision_id)
     if row.inputs is None:
-        raise Conflict(f"{decision_id} can not be made again: it was decided at the save desk, or before inputs were kept")
-    contents = await repository.contents(tx, receipt.versions_in(row.inputs))
-    today = receipt.again(receipt.read(row.inputs, contents, worth=row.worth, weighed=row.weighed))
+        raise Conflict(f"{decision_id} can not be made again: it was decided before inputs were kept")
+    at_the_desk = row.campaign_id == desk.CAMPAIGN_ID
+    today = desk.again(row.inputs, await situation(tx, row)) if at_the_desk else receipt.again(await situation(tx, row))
     stored = Answer(*(getattr(row, name) for name in Answer._fields))
     differs, policy_today = receipt.difference(stored, today), receipt.policy_version()
     return {
@@ -53,6 +54,13 @@ async def recomputed(tx: Transaction, decision_id: str) -> Document:
         "policy_today": policy_today,
         "answer": today._asdict(),
     }
+
+
+async def situation(tx: Transaction, row: Any) -> Situation:
+    """All that a decision looked at. The desk stores what it offers where others store what they weighed, and weighs anew."""
+    contents = await repository.contents(tx, receipt.versions_in(row.inputs))
+    weighed = () if row.campaign_id == desk.CAMPAIGN_ID else row.weighed
+    return receipt.read(row.inputs, contents, worth=row.worth, weighed=weighed)
 
 
 async def held(tx: Transaction, decision_id: str) -> Any:

@@ -9,6 +9,7 @@ from services.retention import attempts
 from services.retention.calling_hours import CallingHours, next_allowed
 from services.retention.contactable import Contactable
 from services.retention.decision import decision_id
+from services.retention.desk import CAMPAIGN_ID as SAVE_DESK
 from services.retention.open_tasks import may_be_contacted
 from services.retention.reachability import part_rates
 from services.retention.repository import decisions
@@ -16,7 +17,6 @@ from services.retention.repository import reachability as repository
 from services.retention.settings import load
 from services.retention.tables import OUTBOX
 from services.retention.use_cases import publishing, reachability
-from services.retention.use_cases.save_desk import CAMPAIGN_ID as SAVE_DESK
 from shared import clock, outbox
 from shared.actors import require_name
 from shared.clock import zone_of
