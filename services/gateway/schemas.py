@@ -214,7 +214,7 @@ class RollBack(BaseModel):
     version: int | None = Field(default=None, description="What is to be taken back; nothing: the set in force")
 
 
-Trigger = AlertKind | Moment | LevelMove | Literal["schedule"]
+Trigger = AlertKind | Moment | LevelMove | Literal["schedule", "credit_approved"]
 
 
 class Variant(BaseModel):
@@ -236,10 +236,12 @@ class CampaignContent(BaseModel):
     channel: Literal["call", "sms", "email", "push"] = "call"
     fallback_channels: list[Literal["call", "sms", "email", "push"]] = Field(default=[], description="By which else, in this order")
     offers: dict[Trigger, list[Id]] = Field(
-        description="What triggers it (a kind of warning, a moment, a move in the club) or `schedule` -> offers, the preferred one first"
+        description="What triggers it (a kind of warning, a moment, a move in the club, `credit_approved`) or `schedule` -> offers, the preferred one first"
     )
-    purpose: Literal["selling", "service", "win_back"] = Field(
-        default="selling", description="`service`: not held back by a trouble of the customer; `win_back`: for who left, and for nobody else"
+    purpose: Literal["selling", "service", "win_back", "notice"] = Field(
+        default="selling",
+        description="`service`: not held back by a trouble of the customer; `win_back`: for who left, and for nobody else; `notice`: tells of an "
+        "approved credit, and needs no consent to marketing",
     )
     audience: dict[str, Any] | None = Field(
         default=None,
@@ -249,7 +251,7 @@ class CampaignContent(BaseModel):
     schedule: CampaignSchedule | None = Field(default=None, description="When it runs by itself, with what `offers` lists under `schedule`")
     again_after_days: int | None = Field(default=None, ge=1, description="Nobody is exposed to it again before; has to be set with a schedule")
     variants: list[Variant] = Field(default=[], max_length=10, description="To be compared with each other, and with the hold-out they share")
-    hold_out_share: float = Field(default=0.1, ge=0.01, le=0.9)
+    hold_out_share: float = Field(default=0.1, ge=0, le=0.9, description="0.01 at least; of a notice 0")
     cap_contacts: int = Field(default=1, ge=1, description="Contacts of any campaign within `cap_days`")
     cap_days: int = Field(default=30, ge=1, le=365)
     opens: str = Field(default="09:00", description="On the recipient's own clock")

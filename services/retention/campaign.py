@@ -23,8 +23,10 @@ STEPS: Mapping[Step, tuple[frozenset[State], State]] = {
     "archive": (frozenset({"draft", "stopped"}), "archived"),
 }
 """From which states, and to which. Nothing is deleted: what was decided refers to it."""
-Purpose = Literal["selling", "service", "win_back"]
-"""What serves (a make-good, a reminder) is not held back by the trouble that it answers. To win back is for who left, and for nobody else."""
+Purpose = Literal["selling", "service", "win_back", "notice"]
+"""What serves (a make-good, a reminder) is not held back by the trouble that it answers. To win back is for who left, and for nobody else.
+A notice tells what a person decided for the customer: it is owed to them, sells nothing, and needs no consent to marketing."""
+SERVES: frozenset[Purpose] = frozenset({"service", "notice"})
 Channel = Literal["call", "sms", "email", "push"]
 """A call is a task for an agent; the others are messages."""
 

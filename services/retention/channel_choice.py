@@ -17,9 +17,11 @@ class Choice(NamedTuple):
 
 
 def choose(campaign: Campaign, customer: Contactable, reaches: Mapping[str, Reach], now: datetime) -> Choice:
-    """The one the customer prefers, if they agreed to it and nothing says it can not reach them; else the first such one of the list."""
+    """The one the customer prefers, if they agreed to it (a notice needs no consent) and nothing says it can not reach them; else the first such
+    one of the list."""
     listed = (campaign.channel, *campaign.fallback_channels)
-    usable = [one for one in listed if customer.consents.get(one) is True and why_not(reaches.get(one), now) is None]
+    agreed = [one for one in listed if campaign.purpose == "notice" or customer.consents.get(one) is True]
+    usable = [one for one in agreed if why_not(reaches.get(one), now) is None]
     for one in usable:
         if one == customer.preferred_channel:
             return Choice(one, "the customer prefers it")

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from services.retention.arbitration import Record, Weighed
 from services.retention.audience import belongs
-from services.retention.campaign import Campaign, Channel, Offer, Variant
+from services.retention.campaign import SERVES, Campaign, Channel, Offer, Variant
 from services.retention.channel_choice import Choice
 from services.retention.contactable import Contactable
 from services.retention.hold_out import GLOBAL_SHARE, Arm, arm_of, bucket, global_bucket
@@ -28,7 +28,7 @@ LISTED_TROUBLES = 5
 PERSONALISED = "personalised_marketing"
 """What may be objected to without refusing every automated decision."""
 
-POLICY = 1
+POLICY = 2
 """The number of these rules, and of those they call. Raise it with any change of what they answer: receipts name it, and a test holds it."""
 
 Check = tuple[bool, str]
@@ -150,7 +150,8 @@ def do_not_contact(s: Situation) -> Check:
 
 def consent(s: Situation) -> Check:
     granted = s.customer.consents.get(s.channel)
-    return granted is True, f"consent to marketing by {s.channel}: {_said(granted)}"
+    said = f"consent to marketing by {s.channel}: {_said(granted)}"
+    return (True, f"{said}; a notice needs none") if s.campaign.purpose == "notice" else (granted is True, said)
 
 
 def reachable(s: Situation) -> Check:
@@ -161,10 +162,13 @@ def reachable(s: Situation) -> Check:
 
 
 def objection(s: Situation) -> Check:
-    """To personalised marketing leaves what looks at no profile: no offer is weighed (offering.py), and no campaign that asks for a profit."""
+    """To personalised marketing leaves what looks at no profile: no offer is weighed (offering.py), and no campaign that asks for a profit.
+    What a notice tells was decided by a person."""
     if s.objections is None:
         return False, "objections are not known"
     listed = ", ".join(sorted(s.objections)) or "none"
+    if s.campaign.purpose == "notice":
+        return True, f"{listed}; a person decided what the notice tells"
     if set(s.objections) <= {PERSONALISED}:
         chosen_by_profile = bool(s.objections) and s.campaign.least_profit_minor is not None
         how = ": the first offer of the list, none is weighed" if s.objections else ""
@@ -180,8 +184,8 @@ def service_trouble(s: Situation) -> Check:
     """What serves is not held back by the trouble that it answers."""
     found = holding_back(s.troubles, now=s.now, quiet=s.quiet_after_fix)
     detail = "; ".join(_trouble(one, s) for one in found[:LISTED_TROUBLES])
-    if s.campaign.purpose == "service":
-        return True, f"a service campaign, beside {len(found)}: {detail}" if found else "none"
+    if s.campaign.purpose in SERVES:
+        return True, f"a {s.campaign.purpose} campaign, beside {len(found)}: {detail}" if found else "none"
     return not found, f"{len(found)}: {detail}" if found else "none"
 
 
@@ -205,7 +209,7 @@ def offer(s: Situation) -> Check:
 
 def not_to_be_disturbed(s: Situation) -> Check:
     kind = s.worth.kind if s.worth else None
-    return kind != "do_not_disturb", f"sensitivity to a contact: {kind or 'unknown'}"
+    return kind != "do_not_disturb" or s.campaign.purpose == "notice", f"sensitivity to a contact: {kind or 'unknown'}"
 
 
 def expected_profit(s: Situation) -> Check:
@@ -223,6 +227,9 @@ def chosen(s: Situation) -> Check:
 
 
 def global_hold_out(s: Situation) -> Check:
+    """A notice is no means to keep anybody: what is owed to the customer is told to all."""
+    if s.campaign.purpose == "notice":
+        return True, "nobody is held out of a notice"
     drawn = min(global_bucket(one) for one in (s.customer.customer_id, *s.members))
     return drawn >= GLOBAL_SHARE, f"bucket {drawn:.4f}, hold-out share {GLOBAL_SHARE:.2f}"
 

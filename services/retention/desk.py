@@ -44,7 +44,7 @@ def offers(s: Situation) -> list[Document]:
     return [_offer(by_id[name], weighed.get(name), costs[name], left_minor(s)) for name in ranked]
 
 
-def best_of(found: Sequence[Document]) -> Document | None:
+def best_of(found: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
     return next((one for one in found if one["allowed"]), None)
 
 

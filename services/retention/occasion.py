@@ -1,7 +1,8 @@
-"""What makes a campaign decide about a customer: a warning, a moment of their life with us, a move in the club, or the turn of its schedule."""
+"""What makes a campaign decide about a customer: a warning, a moment of their life, a move in the club, a credit, or the turn of its schedule."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
@@ -9,10 +10,13 @@ from typing import Any, Literal, NamedTuple
 import orjson
 
 from services.retention.hold_out import Arm
+from shared.contracts.retention import CreditApproved
 from shared.contracts.segmentation import AlertRaised, MomentReached
 
 SCHEDULE = "schedule"
 """The kind under which a campaign lists what its schedule offers."""
+CREDIT_APPROVED = "credit_approved"
+"""The kind of what a person approved: it is told to the customer by a notice."""
 
 
 class Occasion(NamedTuple):
@@ -37,12 +41,17 @@ class Plan:
 
 
 class Alert(NamedTuple):
-    """An occasion of one customer. `plan`: of a batch; None: it is decided by itself."""
+    """An occasion of one customer. `plan`: of a batch; None: it is decided by itself. `about`: what templates may name beside the offer."""
 
     customer_id: str
     raised: Occasion
     waited: timedelta = timedelta(0)
     plan: Plan | None = None
+    about: Mapping[str, Any] | None = None
+
+
+def of_credit(credit: CreditApproved) -> Occasion:
+    return Occasion(credit.credit_id, CREDIT_APPROVED, "warning", "A credit was approved", credit.approved_at)
 
 
 def of(told: AlertRaised | MomentReached) -> Occasion:

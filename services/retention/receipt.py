@@ -22,7 +22,7 @@ from services.retention.campaign import Campaign, Offer, Variant
 from services.retention.channel_choice import Choice
 from services.retention.contact_policy import GATES, POLICY, Situation
 from services.retention.contactable import Contactable
-from services.retention.decision import Decision, decide
+from services.retention.decision import Decision, Verdict, decide
 from services.retention.offering import with_offer
 from services.retention.reachability import Reach
 from services.retention.service import Key, Trouble
@@ -46,7 +46,7 @@ class Written(NamedTuple):
 class Answer(NamedTuple):
     """What is compared when a decision is made again."""
 
-    verdict: str
+    verdict: Verdict
     failed_gate: str | None
     arm: str | None
     variant: str | None

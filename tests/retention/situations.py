@@ -48,7 +48,8 @@ def varied(seed: int) -> Situation:
         state=seldom("running", "paused"), channel=seldom("call", "sms", "email"), capacity=seldom(10, 1), budget_minor=seldom(None, 40_000),
         least_profit_minor=seldom(None, 1_000), hold_out_share=seldom(0.1, 0.6), cap_contacts=seldom(1, 2),
         audience=seldom(None, {"field": "tier", "is": "gold"}, {"not": {"field": "tier", "known": True}}, {"nonsense": 1}), again_after_days=seldom(None, 30),
-        purpose=seldom("selling", "win_back", "service"), variants=seldom((), [Variant("a", 0.5, {}), Variant("b", 0.5, {"silent": ["o-1"]}, "save-b")]),
+        purpose=seldom("selling", "win_back", "service", "notice"),
+        variants=seldom((), [Variant("a", 0.5, {}), Variant("b", 0.5, {"silent": ["o-1"]}, "save-b")]),
     )  # fmt: skip
     opened = Trouble(Key(customer_id, "complaint", "K-1"), "complaint", "major", NOON)
     over = Trouble(Key(customer_id, "outage", "cell@x"), "outage", "outage", NOON - timedelta(days=2), NOON - timedelta(days=1))

@@ -20,7 +20,7 @@ from tests.retention.builders import activity, alert, customer, customers, erase
 from tests.retention.situations import varied
 from tests.retention.test_effect import told
 
-DIGESTS = {1: ("8ebd56644610a9c8", "bffc627ca0f204e5")}
+DIGESTS = {1: ("8ebd56644610a9c8", "bffc627ca0f204e5"), 2: ("e0600f4b981d959f", "2cb640f0ed2dc9c2")}
 """By the number of the policy, of what gates and save desk answer to a thousand situations."""
 
 

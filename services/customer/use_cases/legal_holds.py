@@ -60,5 +60,5 @@ async def tell_earlier(database: Database, keyring: Keyring | None) -> bool:
             return False
     async with database.transaction() as tx:
         found = await repository.untold(tx, limit=TOLD_AT_ONCE)
-        await report(tx, keyring, [fact for row in found for fact in facts_of(row._mapping)])
+        await report(tx, keyring, [fact for row in found for fact in facts_of(row._asdict())])
     return len(found) == TOLD_AT_ONCE

@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_serializ
 
 from services.retention.audience import problems
 from services.retention.campaign import Channel, Purpose
-from services.retention.occasion import SCHEDULE
+from services.retention.occasion import CREDIT_APPROVED, SCHEDULE
 from services.retention.schedule import Every
 from shared.contracts.envelope import Id, Text
 from shared.contracts.orders import PaymentType
@@ -17,7 +17,8 @@ from shared.contracts.retention import LevelMove
 from shared.contracts.segmentation import AlertKind, Moment
 
 Reason = Annotated[str, Field(max_length=500)]
-Trigger = AlertKind | Moment | LevelMove | Literal["schedule"]
+Trigger = AlertKind | Moment | LevelMove | Literal["schedule", "credit_approved"]
+LEAST_HOLD_OUT = 0.01
 Listed = Annotated[list[Id], Field(min_length=1, max_length=20)]
 
 
@@ -66,11 +67,13 @@ class CampaignContent(BaseModel):
         default=[], max_length=3, description="By which else, in this order, whom the first does not reach or who did not agree to it"
     )
     offers: dict[Trigger, Listed] = Field(
-        min_length=1, description="What triggers it (a kind of warning, a moment, a move in the club) or `schedule` -> offers, the preferred one first"
+        min_length=1,
+        description="What triggers it (a kind of warning, a moment, a move in the club, `credit_approved`) or `schedule` -> offers, the preferred one first",
     )
     purpose: Purpose = Field(
         default="selling",
-        description="`service`: not held back while a trouble of the customer is open or was fixed lately; `win_back`: for who left, and for nobody else",
+        description="`service`: not held back while a trouble of the customer is open or was fixed lately; `win_back`: for who left, and for "
+        "nobody else; `notice`: tells of an approved credit, by `credit_approved`, and needs no consent to marketing",
     )
     audience: dict[str, Any] | None = Field(
         default=None,
@@ -82,7 +85,7 @@ class CampaignContent(BaseModel):
         default=None, ge=1, le=36_500, description="Nobody is exposed to it again before; null: as often as there is an occasion"
     )
     variants: list[VariantContent] = Field(default=[], max_length=10, description="To be compared with each other, and with the hold-out they share")
-    hold_out_share: float = Field(default=0.1, ge=0.01, le=0.9)
+    hold_out_share: float = Field(default=0.1, ge=0, le=0.9, description="0.01 at least; of a notice 0")
     cap_contacts: int = Field(default=1, ge=1, le=50, description="Contacts of any campaign within `cap_days`")
     cap_days: int = Field(default=30, ge=1, le=365)
     opens: time = time(9)
@@ -99,6 +102,17 @@ class CampaignContent(BaseModel):
     def _channels_differ(self) -> Self:
         if len({self.channel, *self.fallback_channels}) <= len(self.fallback_channels):
             raise ValueError("each channel is listed once")
+        return self
+
+    @model_validator(mode="after")
+    def _a_notice_is_owed_and_written(self) -> Self:
+        is_notice = self.purpose == "notice"
+        if (CREDIT_APPROVED in self.offers) != is_notice or (is_notice and len(self.offers) > 1):
+            raise ValueError("a notice is triggered by credit_approved alone, and nothing else by it")
+        if is_notice and ("call" in {self.channel, *self.fallback_channels} or self.audience is not None):
+            raise ValueError("a notice is written, by sms, email or push, to everybody whom it concerns: it has no audience")
+        if is_notice != (self.hold_out_share == 0) or 0 < self.hold_out_share < LEAST_HOLD_OUT:
+            raise ValueError(f"hold_out_share is {LEAST_HOLD_OUT} at least, and of a notice 0: what is owed is withheld from nobody")
         return self
 
     @model_validator(mode="after")

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any, get_args
 
 from services.retention.calling_hours import next_allowed
+from services.retention.campaign import SERVES
 from services.retention.contactable import Contactable
 from services.retention.delivery import MessageChannel, message_id
 from services.retention.open_tasks import may_be_contacted
@@ -74,7 +75,7 @@ async def write_instead(tx: Transaction, task_id: str, *, channel: MessageChanne
 async def _in_trouble(tx: Transaction, task: Any) -> bool:
     """So that nothing is sold to them; what serves may be told."""
     campaign = await decisions.get_campaign(tx, task.campaign_id)
-    if campaign is not None and campaign.purpose == "service":
+    if campaign is not None and campaign.purpose in SERVES:
         return False
     known = (await troubles.of(tx, [task.customer_id])).get(task.customer_id, ())
     return bool(holding_back(known, now=clock.now(), quiet=timedelta(days=SETTINGS.quiet_days_after_fix)))

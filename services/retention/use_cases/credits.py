@@ -8,10 +8,11 @@ from datetime import datetime
 from typing import Any
 
 from services.retention.compensation import DECIDED, State, credit_id
+from services.retention.contactable import Contactable
 from services.retention.repository import credits as repository
 from services.retention.repository import decisions
 from services.retention.tables import OUTBOX
-from services.retention.use_cases import people, publishing
+from services.retention.use_cases import notices, people, publishing
 from shared import clock, outbox
 from shared.actors import require_second
 from shared.contracts.retention import CreditApproved, CreditCause
@@ -60,19 +61,22 @@ async def propose(tx: Transaction, proposals: Sequence[Proposal]) -> None:
 
 
 async def approve(tx: Transaction, credit_id: str, *, amount_minor: int, actor: str, reason: str) -> Document:
-    """For good, over the amount that was read; billing is told in the same transaction. By the same person again it changes nothing.
-    Raises NotFound, SecondPersonNeeded, AlreadyDecided, StaleDraft, Gone."""
+    """For good, over the amount that was read; billing is told in the same transaction, and the customer as far as a notice of it is
+    approved. By the same person again it changes nothing. Raises NotFound, SecondPersonNeeded, AlreadyDecided, StaleDraft, Gone."""
+    customer = await _lock_customer(tx, credit_id)
     held = await _to_decide(tx, credit_id, "approved", actor)
     if held.state == "approved":
         return await view(tx, credit_id)
     if held.amount_minor != amount_minor:
         raise StaleDraft(f"{held.amount_minor} is proposed by now, and {amount_minor} was read", newest=held.amount_minor)
+    if customer is None:
+        raise NotFound(f"no credit {credit_id}")
     now = clock.now()
-    survivor_id = await people.carries_on(tx, held.customer_id)
     known = {name: getattr(held, name) for name in ("credit_id", "cause", "cause_id", "amount_minor", "currency")}
     told = CreditApproved(**known, approved_by=actor, approved_at=now)
     await repository.update_credit(tx, credit_id, state="approved", decided_by=actor, decided_at=now, reason=reason)
-    await outbox.publish(tx, OUTBOX, [publishing.event_message(told, survivor_id, source=CREDITS, event_id=credit_id, at=now)])
+    await outbox.publish(tx, OUTBOX, [publishing.event_message(told, customer.customer_id, source=CREDITS, event_id=credit_id, at=now)])
+    await notices.tell_of_credit(tx, told, customer)
     return await view(tx, credit_id)
 
 
@@ -99,6 +103,16 @@ async def listed(tx: Transaction, *, state: State | None, customer_id: str | Non
         survivor_id = await people.carries_on(tx, customer_id)
         ids = [survivor_id, *(await decisions.members(tx, [survivor_id])).get(survivor_id, ())]
     return await repository.list_credits(tx, state=state, customer_ids=ids, after=after, limit=limit)
+
+
+async def _lock_customer(tx: Transaction, credit_id: str) -> Contactable | None:
+    """Who carries on for the one it is proposed for, before the credit itself, as everybody does who takes in what is new about them. None:
+    there is no such credit, or its customer was erased. Raises Gone."""
+    seen = await repository.credit(tx, credit_id)
+    if seen is None or seen.customer_id is None:
+        return None
+    survivor_id = await people.carries_on(tx, seen.customer_id)
+    return (await decisions.lock_contactables(tx, [survivor_id]))[survivor_id]
 
 
 async def _to_decide(tx: Transaction, credit_id: str, decision: State, actor: str) -> Any:

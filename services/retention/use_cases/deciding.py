@@ -204,7 +204,7 @@ def _wanted(made: Made) -> messages.Wanted:
         purpose=(situation.variant.purpose if situation.variant else None) or situation.campaign.campaign_id,
         language=situation.customer.language or SETTINGS.language,
         segment=(situation.worth.tier if situation.worth else None) or "",
-        variables={"offer": {"name": contact.offer.name}},
+        variables={"offer": {"name": contact.offer.name}, **(made.alert.about or {})},
         not_before=contact.due_at,
         expires_at=contact.due_at + MESSAGE_DAYS,
     )
