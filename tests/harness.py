@@ -22,10 +22,10 @@ from shared import pii
 from shared.bus import Consumer, Message, Partition
 from shared.bus.opening import open_bus
 from shared.database import Database
-from shared.migrating import migrate
 from shared.settings import Settings
 from shared.worker import Worker, WorkerSpec
 from tests.builders import message
+from tests.databases import migrated
 
 DEADLINE_SECONDS = 90.0
 
@@ -67,7 +67,7 @@ class ServiceUnderTest:
 
     async def __aenter__(self) -> Self:
         pii.create(self.settings.keyring_path)
-        await migrate(self.service, self.database)
+        await migrated(self.service, self.database)
         self._stack.push_async_callback(self.database.close)
         await self.bus.start()
         self._stack.push_async_callback(self.bus.close)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from deploy.chaos.evidence import SERVICES
 from deploy.chaos.faults import Plan, schedule
 from deploy.chaos.run import run
 from deploy.chaos.stream import stream
 from deploy.stack import Stack
 from shared.settings import Settings
+from tests.databases import empty
 
 # The least that Kafka takes. After a kill the group rests that long.
 SESSION_SECONDS = 6.0
@@ -24,6 +26,7 @@ async def test_nothing_is_lost_doubled_or_swapped_under_faults(request: pytest.F
     on_stack = settings.bus != "embedded"
     stack: Stack | None = request.getfixturevalue("shared_stack") if on_stack else None
     settings = settings.model_copy(update={"kafka_session_seconds": SESSION_SECONDS})
+    await empty(settings, *SERVICES)
     outcome = await run(STACK if on_stack else EMBEDDED, settings, servers=stack.daemons if stack else ())
     assert not outcome.breaches, "\n".join(outcome.breaches[:20])
     assert outcome.kills == (12 if on_stack else 10)

@@ -24,9 +24,9 @@ from shared.contracts.decoding import MAX_EVENT_BYTES
 from shared.contracts.registry import INPUTS, PAYLOADS
 from shared.database import Database
 from shared.errors import BodyTooLarge, BodyTooSlow
-from shared.migrating import migrate
 from shared.settings import Settings
 from tests.builders import paid
+from tests.databases import migrated
 from tests.harness import ServiceUnderTest, until
 
 OURS = [payload for payload in PAYLOADS.values() if payload not in INPUTS]
@@ -240,7 +240,7 @@ async def test_without_the_bus_nothing_is_half_acknowledged(tmp_path: Path) -> N
     """And what needs no bus is answered all the same."""
     settings = Settings(data_dir=tmp_path, bus="kafka://127.0.0.1:1", log_level="error")
     database = Database(settings.database_url("gateway"))
-    await migrate("gateway", database)
+    await migrated("gateway", database)
     await database.close()
     gateway = app(settings)
     transport = httpx.ASGITransport(app=gateway, raise_app_exceptions=False)

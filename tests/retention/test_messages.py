@@ -45,9 +45,9 @@ from shared import clock
 from shared.contracts import topics
 from shared.contracts.decoding import decode
 from shared.database import Database, Transaction
-from shared.migrating import migrate
 from shared.settings import Settings
 from tests.builders import NOON
+from tests.databases import migrated
 from tests.harness import ServiceUnderTest
 
 SECRET = "a secret of thirty-two characters"
@@ -61,7 +61,7 @@ BODY = "Dear {{ name }}"
 @pytest.fixture
 async def database(settings: Settings) -> AsyncIterator[Database]:
     opened = Database(settings.database_url("retention"))
-    await migrate("retention", opened)
+    await migrated("retention", opened)
     yield opened
     await opened.close()
 

@@ -28,9 +28,9 @@ from services.retention.templates import Key
 from services.retention.use_cases import messages as use_cases
 from shared import clock
 from shared.database import Database
-from shared.migrating import migrate
 from shared.settings import Settings
 from tests.builders import activated, registered
+from tests.databases import migrated
 from tests.harness import ServiceUnderTest, listening, until
 from tests.retention.builders import CAMPAIGN_ID, alert, customer, zone_where_it_is
 from tests.retention.test_messages import let_time_pass
@@ -86,7 +86,7 @@ async def states(database: Database) -> list[str]:
 
 async def prepare(database: Database) -> None:
     """The seeded campaign writes e-mails, by a template."""
-    await migrate("retention", database)
+    await migrated("retention", database)
     async with database.transaction() as tx:
         await tx.execute(sa.update(CAMPAIGNS).values(channel="email"))
         await use_cases.add_template(tx, Key("email", CAMPAIGN_ID), subject="Stay", body="{{ offer.name }} for you", actor="A-1")

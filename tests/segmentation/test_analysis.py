@@ -33,6 +33,7 @@ from shared.contracts.customer import Activity
 from shared.database import Database, Transaction
 from shared.settings import Settings
 from shared.web import create_app
+from tests.databases import empty
 from tests.segmentation.standings import standing
 
 Document = dict[str, Any]
@@ -137,6 +138,7 @@ async def opened(settings: Settings) -> AsyncIterator[Desk]:
 @pytest.fixture
 async def desk(settings: Settings) -> AsyncIterator[Desk]:
     """Embedded, and on PostgreSQL."""
+    await empty(settings, "segmentation")
     async with opened(settings) as found:
         yield found
 

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from shared.database import Database, Json, insert_rows, metadata
 from shared.settings import Settings
+from tests.databases import empty
 from tests.settings_fixture import settings as settings
 
 
@@ -17,6 +18,7 @@ async def test_any_json_document_is_one_value(settings: Settings, document: Any)
     """A list too: an array of lists is not an array of arrays."""
     tables = metadata()
     table = sa.Table("documents", tables, sa.Column("id", sa.Integer, primary_key=True), sa.Column("document", Json, nullable=False))
+    await empty(settings, "customer")
     database = Database(settings.database_url("customer"))
     try:
         async with database.transaction() as tx:

@@ -15,8 +15,8 @@ from shared.bus.opening import open_bus
 from shared.contracts import topics
 from shared.database import Database
 from shared.errors import BusUnavailable
-from shared.migrating import migrate
 from shared.settings import Settings
+from tests.databases import migrated
 from tests.harness import until
 from tests.settings_fixture import settings as settings
 
@@ -35,7 +35,7 @@ class AwayBus:
 @pytest.fixture
 async def database(settings: Settings) -> AsyncIterator[Database]:
     database = Database(settings.database_url("customer"))
-    await migrate("customer", database)
+    await migrated("customer", database)
     yield database
     await database.close()
 

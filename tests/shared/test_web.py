@@ -14,6 +14,7 @@ from shared.database import insert_rows, metadata
 from shared.idempotency import idempotency_table
 from shared.settings import Settings
 from shared.web import IdempotencyKey, InTransaction, create_app, decode_cursor, encode_cursor, once
+from tests.databases import empty
 from tests.settings_fixture import settings as settings
 
 METADATA = metadata()
@@ -52,6 +53,7 @@ async def broken() -> None:
 @pytest.fixture
 async def http(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
     app: FastAPI = create_app(service="customer", settings=settings, routers=[ROUTER], description="test")
+    await empty(settings, "customer")
     async with app.router.lifespan_context(app):
         async with app.state.database.transaction() as tx:
             await tx.run_sync(METADATA.create_all)
