@@ -6,11 +6,15 @@ import os
 from collections.abc import Iterator
 
 import pytest
+import structlog
 
 from deploy.stack import Stack, missing, temporary_stack
 
 # Kafka and Spark run for seconds or minutes here: compiling for a long run costs more than it brings.
 os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+
+# By default Rich draws each exception that is logged, with the source and the variables of every frame: a second of CPU.
+structlog.configure(processors=[structlog.processors.add_log_level, structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)])
 
 
 @pytest.fixture(scope="session")

@@ -212,11 +212,11 @@ async def test_a_lifted_hold_stands_against_nothing(customer: ServiceUnderTest) 
 @pytest.fixture
 def logged(settings: Settings) -> Iterator[io.StringIO]:
     """All that is logged from here on."""
-    lines = io.StringIO()
+    lines, before = io.StringIO(), structlog.get_config()
     telemetry.configure(settings.model_copy(update={"log_level": "debug", "log_format": "json"}), service="customer", role="worker")
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(file=lines))
     yield lines
-    structlog.reset_defaults()
+    structlog.configure(**before)
 
 
 async def test_nothing_personal_is_ever_kept_in_plain(logged: io.StringIO, customer: ServiceUnderTest) -> None:
