@@ -1,4 +1,4 @@
-"""How a message gets from the queue to its recipient: its states, when it is tried again, and how a call is signed.
+"""How a message gets from the queue to its recipient: its states, and when it is tried again.
 
 What has happened to a message only ever adds up: a receipt may come before our own note that it was sent, twice, or after another one that says
 the opposite, and the state is the same in every order. Delivered beats everything, for it is what the recipient saw.
@@ -7,12 +7,12 @@ the opposite, and the state is the same in every order. Delivered beats everythi
 from __future__ import annotations
 
 import hashlib
-import hmac
-import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Literal, NamedTuple, Protocol
+
+from shared.webhooks import backoff
 
 MessageChannel = Literal["sms", "email", "push"]
 State = Literal["queued", "sending", "sent", "delivered", "failed", "expired", "suppressed"]
@@ -36,18 +36,9 @@ TRANSITIONS: Mapping[State, Mapping[Trigger, State]] = MappingProxyType({
 })  # fmt: skip
 ENDED: frozenset[State] = frozenset({"delivered", "failed", "expired", "suppressed"})
 
-FIRST_DELAY = timedelta(seconds=30)
-LONGEST_DELAY = timedelta(hours=4)
-GIVE_UP_AFTER = timedelta(days=3)
-"""After the first attempt, when the message has no end of its own."""
 LEASE = timedelta(seconds=120)
 LONGEST_CALL_SECONDS = 20.0
 """Every channel answers within it: far less than a lease, so that who holds one is not overtaken while it calls."""
-
-SIGNATURE_HEADER = "Holdfast-Signature"
-KEY_HEADER = "Idempotency-Key"
-TOLERANCE_SECONDS = 300
-_SIGNATURE = re.compile(r"t=(?P<at>[0-9]{1,12})(?P<marks>(?:,v1=[0-9a-f]{64}){1,5})")
 
 
 class Answer(NamedTuple):
@@ -87,25 +78,15 @@ def after(state: State, trigger: Trigger) -> State | None:
     return TRANSITIONS[state].get(trigger)
 
 
-def delay_after(attempt: int, message_id: str) -> timedelta:
-    """Doubles with each attempt (from 1) up to a ceiling; of that between a half and all of it, so that what failed together does not return together."""
-    doublings: int = 2 ** min(attempt - 1, 20)
-    ceiling = min(FIRST_DELAY * doublings, LONGEST_DELAY)
-    drawn = int.from_bytes(hashlib.sha256(f"{message_id}:{attempt}".encode()).digest()[:8], "big") / 2**64
-    return ceiling * (0.5 + 0.5 * drawn)
-
-
 def gives_up_at(first_tried_at: datetime | None, expires_at: datetime | None) -> datetime | None:
-    """From when on it is not tried any more; None: no end while it was never tried."""
-    ends = [one for one in (expires_at, first_tried_at and first_tried_at + GIVE_UP_AFTER) if one is not None]
+    """From when on it is not tried any more: at its own end, or days after the first attempt; None: no end while it was never tried."""
+    ends = [one for one in (expires_at, first_tried_at and first_tried_at + backoff.GIVE_UP_AFTER) if one is not None]
     return min(ends, default=None)
 
 
 def next_try(answer: Answer, *, now: datetime, attempt: int, message_id: str, end: datetime | None) -> datetime | None:
     """Never before the receiver asked for; None when that is past the end."""
-    asked = timedelta(seconds=min(answer.retry_after_seconds or 0.0, 2 * GIVE_UP_AFTER.total_seconds()))
-    at = now + max(delay_after(attempt, message_id), asked)
-    return None if end is not None and at >= end else at
+    return backoff.next_try(answer.retry_after_seconds, now=now, attempt=attempt, key=message_id, end=end)
 
 
 def answer_to_status(status: int, retry_after_seconds: float | None = None) -> Answer:
@@ -116,25 +97,3 @@ def answer_to_status(status: int, retry_after_seconds: float | None = None) -> A
     if status >= 500 or status in {408, 409, 425, 429}:
         return Answer("retry", code, retry_after_seconds)
     return Answer("refused", code)
-
-
-def sign(secret: str, body: bytes, *, at: int) -> str:
-    """The value of the signature header: `t=<unix seconds>,v1=<hex of HMAC-SHA256 over "<t>." + body>`."""
-    return f"t={at},v1={_mark(secret, body, at)}"
-
-
-def verify(secrets: Collection[str], header: str, body: bytes, *, now: int, tolerance_seconds: int = TOLERANCE_SECONDS) -> bool:
-    """For the receiver: whether one of the secrets (two while one is replaced) signed this very body, within the tolerance before or after `now`.
-
-    What is replayed within it is told by the message id in the body, which equals the idempotency key.
-    """
-    found = _SIGNATURE.fullmatch(header)
-    if found is None or abs(now - int(found["at"])) > tolerance_seconds:
-        return False
-    marks = [one.removeprefix("v1=") for one in found["marks"].split(",") if one]
-    expected = [_mark(secret, body, int(found["at"])) for secret in secrets]
-    return any(hmac.compare_digest(mark, one) for mark in marks for one in expected)
-
-
-def _mark(secret: str, body: bytes, at: int) -> str:
-    return hmac.new(secret.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
@@ -11,6 +10,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from shared.settings import OperatorZone, read
+from shared.webhooks.guard import networks_of
 
 
 class RetentionSettings(OperatorZone):
@@ -48,8 +48,7 @@ class RetentionSettings(OperatorZone):
     @field_validator("webhook_networks")
     @classmethod
     def _networks_are_networks(cls, value: str) -> str:
-        for one in filter(None, value.split(",")):
-            ip_network(one.strip())
+        networks_of(value)
         return value
 
     @model_validator(mode="after")

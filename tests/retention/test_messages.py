@@ -29,12 +29,11 @@ from pydantic import SecretStr
 
 from services.retention import delivery
 from services.retention.api import app as api
-from services.retention.channels.guard import resolve
 from services.retention.channels.opening import open_channels
 from services.retention.channels.sink import Sink
 from services.retention.channels.smtp import Server, Smtp
 from services.retention.channels.webhook import Webhook
-from services.retention.delivery import GIVE_UP_AFTER, LEASE, LONGEST_DELAY, Answer, Channel, Outgoing
+from services.retention.delivery import LEASE, Answer, Channel, Outgoing
 from services.retention.repository import messages as repository
 from services.retention.settings import load
 from services.retention.tables import MESSAGE_ATTEMPTS, MESSAGES, OUTBOX
@@ -46,6 +45,9 @@ from shared.contracts import topics
 from shared.contracts.decoding import decode
 from shared.database import Database, Transaction
 from shared.settings import Settings
+from shared.webhooks import signing
+from shared.webhooks.backoff import GIVE_UP_AFTER, LONGEST_DELAY, delay_after
+from shared.webhooks.guard import resolve
 from tests.builders import NOON
 from tests.databases import migrated
 from tests.harness import ServiceUnderTest
@@ -273,9 +275,9 @@ def test_the_next_attempt(attempt: int, message_id: str, retry_after: float | No
     """R10: later and later up to a ceiling, never before the receiver asked for, never past the end."""
     end = NOON + GIVE_UP_AFTER
     now = NOON + since_first
-    delay = delivery.delay_after(attempt, message_id)
+    delay = delay_after(attempt, message_id)
     assert timedelta(seconds=15) <= delay <= LONGEST_DELAY
-    assert delivery.delay_after(attempt + 2, message_id) >= min(delay, LONGEST_DELAY / 2)
+    assert delay_after(attempt + 2, message_id) >= min(delay, LONGEST_DELAY / 2)
     at = delivery.next_try(Answer("retry", "x", retry_after), now=now, attempt=attempt, message_id=message_id, end=end)
     assert at is None or (now + delay <= at < end and (at - now).total_seconds() >= (retry_after or 0) - 1e-6)
     assert (at is None) == (max(delay, timedelta(seconds=min(retry_after or 0, 1e6))) >= end - now)
@@ -287,7 +289,7 @@ def test_three_days_of_an_outage_are_tried_some_thirty_times() -> None:
     while (found := delivery.next_try(Answer("retry", "x"), now=at, attempt=tries, message_id="m-1", end=NOON + GIVE_UP_AFTER)) is not None:
         at, tries = found, tries + 1
     assert 20 <= tries <= 45
-    assert len({delivery.delay_after(3, f"m-{number}") for number in range(100)}) == 100
+    assert len({delay_after(3, f"m-{number}") for number in range(100)}) == 100
 
 
 @given(st.permutations(["receipt_delivered", "receipt_failed", "receipt_failed", "accepted"]), st.sampled_from(["accepted", "refused", "ran_out"]))
@@ -304,14 +306,14 @@ def test_the_order_of_receipts_does_not_matter(order: list[Any], result: Any) ->
 @given(st.binary(max_size=300), st.integers(0, 10**10), st.integers(-1000, 1000))
 def test_a_signature_holds_for_its_body_and_its_time(body: bytes, at: int, late: int) -> None:
     """R10: with the old secret and the new one; not for another body, not replayed outside the window, not from before it."""
-    header = delivery.sign(SECRET, body, at=at)
-    assert delivery.verify([SECRET], header, body, now=at + late) == (abs(late) <= delivery.TOLERANCE_SECONDS)
-    assert delivery.verify(["the next secret", SECRET], header, body, now=at)
-    assert not delivery.verify(["another"], header, body, now=at)
-    assert not delivery.verify([], header, body, now=at)
-    assert not delivery.verify([SECRET], header, body + b" ", now=at)
+    header = signing.sign(SECRET, body, at=at)
+    assert signing.verify([SECRET], header, body, now=at + late) == (abs(late) <= signing.TOLERANCE_SECONDS)
+    assert signing.verify(["the next secret", SECRET], header, body, now=at)
+    assert not signing.verify(["another"], header, body, now=at)
+    assert not signing.verify([], header, body, now=at)
+    assert not signing.verify([SECRET], header, body + b" ", now=at)
     moved = header.replace(f"t={at},", f"t={at + late + 5000},")
-    assert not delivery.verify([SECRET], moved, body, now=at + late + 5000)
+    assert not signing.verify([SECRET], moved, body, now=at + late + 5000)
 
 
 @pytest.mark.parametrize(
@@ -319,7 +321,7 @@ def test_a_signature_holds_for_its_body_and_its_time(body: bytes, at: int, late:
 )
 def test_what_is_no_signature_is_refused(header: str) -> None:
     """R10"""
-    assert not delivery.verify([SECRET], header, b"", now=1)
+    assert not signing.verify([SECRET], header, b"", now=1)
 
 
 # The webhook
@@ -337,7 +339,7 @@ async def test_what_the_webhook_is_told(webhook: Webhook, gateway: Gateway) -> N
     assert first == body
     assert orjson.loads(body) == MESSAGE._asdict()
     assert headers["Idempotency-Key"] == "m-1"
-    assert delivery.verify([SECRET], headers["Holdfast-Signature"], body, now=int(clock.wall().timestamp()))
+    assert signing.verify([SECRET], headers["Holdfast-Signature"], body, now=int(clock.wall().timestamp()))
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from ipaddress import ip_network
 from pathlib import Path
 
 from services.retention.channels.addresses import Addresses
@@ -14,6 +13,7 @@ from services.retention.channels.webhook import Webhook
 from services.retention.delivery import Channel
 from services.retention.settings import RetentionSettings
 from shared.settings import Settings
+from shared.webhooks.guard import networks_of
 
 
 def require_usable(settings: RetentionSettings, common: Settings) -> None:
@@ -38,8 +38,7 @@ async def open_channels(settings: RetentionSettings, common: Settings, folder: P
 
 def _webhook(settings: RetentionSettings) -> Webhook:
     assert settings.webhook_url and settings.webhook_secret, "settings that lack them do not load"
-    allowed = [ip_network(one.strip()) for one in settings.webhook_networks.split(",") if one.strip()]
-    return Webhook(settings.webhook_url, settings.webhook_secret.get_secret_value(), allowed=allowed)
+    return Webhook(settings.webhook_url, settings.webhook_secret.get_secret_value(), allowed=networks_of(settings.webhook_networks))
 
 
 def _addresses(common: Settings) -> Addresses:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Sequence
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -16,6 +16,11 @@ _PUBLIC_IPV6 = IPv6Network("2000::/3")
 
 class AddressRefused(Exception):
     """The host has an address that must not be called."""
+
+
+def networks_of(text: str) -> list[Network]:
+    """As settings list them: with commas. Raises ValueError for what is no network."""
+    return [ip_network(one.strip()) for one in text.split(",") if one.strip()]
 
 
 async def resolve(host: str, port: int) -> list[str]:
