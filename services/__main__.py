@@ -25,6 +25,7 @@ from shared.bus.opening import open_bus
 from shared.contracts.topics import TOPICS, dead_letter_topic
 from shared.database import Database, is_transient
 from shared.errors import BusUnavailable
+from shared.serving import serve
 from shared.settings import PORT_OFFSETS, Settings, load
 from shared.worker import WorkerSpec, run_worker, tune_collector
 
@@ -75,7 +76,8 @@ def _run_part(settings: Settings, service: str, part: str) -> int:
 def _serve(settings: Settings, service: str) -> None:
     app = import_module(f"services.{service}.api").app(settings)
     tune_collector()
-    uvicorn.run(app, host=settings.host, port=settings.port_of(service), log_level="warning", access_log=False, http="httptools", timeout_graceful_shutdown=5)
+    config = uvicorn.Config(app, settings.host, settings.port_of(service), log_level="warning", access_log=False, http="httptools", timeout_graceful_shutdown=5)
+    serve(config, app.state)
 
 
 async def _work(settings: Settings, service: str) -> None:

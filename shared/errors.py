@@ -173,6 +173,11 @@ class NotEnoughPoints(Conflict):
     title = "Fewer points are there than were asked for: `available` says how many"
 
 
+class CallbackRefused(InvalidRequest):
+    code = "callback_refused"
+    title = "The callback leads to an address that must not be called: HOLDFAST_GATEWAY_LISTENER_NETWORKS says which private ones may"
+
+
 class ActorMissing(RequestFailed):
     code = "actor_missing"
     title = "This request needs an X-Actor header that names who asks"

@@ -16,7 +16,7 @@ ALLOWED_FIELDS = frozenset(
     {
         "event", "level", "timestamp", "service", "role", "topic", "partition", "offset", "records", "code", "error", "error_class", "attempt",
         "delay_seconds", "seconds", "status", "method", "route", "count", "port", "pid", "exit_code", "url", "group", "version", "customers", "exception",
-        "decision_id", "task_id", "alert_id", "request_id",
+        "decision_id", "task_id", "alert_id", "request_id", "listener_id",
     }
 )  # fmt: skip
 
@@ -30,6 +30,10 @@ PUBLISHED = Counter("holdfast_published_total", "Messages published from the out
 FEED_STATE = Gauge("holdfast_feed_state", "1 for the state a source of events is in", ["topic", "source", "state"])
 FEED_SILENCE_SECONDS = Gauge("holdfast_feed_silence_seconds", "Since a source of events was last heard", ["topic", "source"])
 INTAKE = Counter("holdfast_intake_events_total", "Events that came over HTTP, by verdict", ["code"])
+PUSH_CALLS = Counter("holdfast_push_calls_total", "Calls of listeners, by what came of them", ["outcome"])
+PUSH_DELIVERIES = Gauge("holdfast_push_deliveries", "Events for listeners that wait to be delivered, or were given up", ["state"])
+LISTENERS = Gauge("holdfast_push_listeners", "Listeners by state: a paused one misses events", ["state"])
+STREAMS = Gauge("holdfast_streams", "Streams of server-sent events that are open")
 CHURN_ALARMS = Gauge("holdfast_churn_model_alarms", "Alarms of the newest look at the churn models: drift and calibration")
 REQUESTS = Counter("holdfast_requests_total", "HTTP requests", ["service", "method", "route", "status"])
 REQUEST_SECONDS = Histogram("holdfast_request_seconds", "HTTP requests", ["service", "route"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -82,6 +83,7 @@ def create_app(
     async def running(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             app.state.settings = settings
+            app.state.stopping = asyncio.Event()
             app.state.database = Database(settings.database_url(service))
             stack.push_async_callback(app.state.database.close)
             if sealed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import AsyncExitStack
 
 from fastapi import FastAPI
@@ -10,17 +11,22 @@ from services.gateway.circuit import Circuit
 from services.gateway.forwarding import check_neighbours, open_client
 from services.gateway.intake import UnderWay
 from services.gateway.personal import PersonalData
+from services.gateway.push.streaming import Streams
 from services.gateway.repository import ViewReads
 from services.gateway.routes import ROUTERS
+from services.gateway.routes.hub import PINGS_AT_ONCE
+from services.gateway.settings import load
 from services.gateway.tables import WORKERS
 from shared.bus.opening import open_bus
 from shared.errors import catalogue
 from shared.settings import PORT_OFFSETS, Settings
 from shared.web import create_app
+from shared.webhooks.guard import networks_of
 
 TAGS = [
     {"name": "customers", "description": "The 360 view: one document per customer, answered whoever else is down."},
     {"name": "events", "description": "Reporting events over HTTP. What they are: [event docs](/events/docs)."},
+    {"name": "subscriptions", "description": "Events pushed out: to listeners, signed and tried for days, or as a stream that can be resumed."},
     {"name": "alerts", "description": "Patterns of behaviour that come before churn, bad debt or fraud."},
     {"name": "tasks", "description": "The call list of the agents, and what came of each call."},
     {"name": "segments", "description": "RFM scores, named segments, and who moved from where to where."},
@@ -73,6 +79,11 @@ def app(settings: Settings) -> FastAPI:
 async def _open(app: FastAPI, stack: AsyncExitStack) -> None:
     app.state.under_way = UnderWay()
     app.state.circuits = {service: Circuit() for service in PORT_OFFSETS}
+    own = load()
+    app.state.listener_networks = networks_of(own.listener_networks)
+    app.state.pings = asyncio.Semaphore(PINGS_AT_ONCE)
+    app.state.streams = Streams(app.state.database, app.state.stopping, own)
+    await stack.enter_async_context(app.state.streams.watching())
     app.state.client = await stack.enter_async_context(open_client())
     app.state.personal = PersonalData(app.state.client, app.state.settings.url_of("customer"))
     app.state.views = ViewReads(app.state.database)

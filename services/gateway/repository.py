@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
-from services.gateway.tables import ALERTS, LOOKUPS, TASKS, VIEWS
+from services.gateway.tables import ALERTS, DELIVERIES, LOOKUPS, STREAM_EVENTS, TASKS, VIEWS
 from services.gateway.view import BLOCKS, Claim, View
 from shared.database import Database, HotRead, Instant, Merge, Transaction, among, insert_rows
 
@@ -80,8 +80,8 @@ async def cancel_tasks(tx: Transaction, rows: Mapping[str, Fields]) -> None:
 
 
 async def drop_lists(tx: Transaction, customer_ids: Collection[str]) -> None:
-    """Alerts and tasks of customers who were erased."""
-    for table in (ALERTS, TASKS) if customer_ids else ():
+    """Alerts and tasks of customers who were erased, and what was to be pushed about them."""
+    for table in (ALERTS, TASKS, DELIVERIES, STREAM_EVENTS) if customer_ids else ():
         await tx.execute(table.delete().where(among(tx, table.c.customer_id, customer_ids)))
 
 

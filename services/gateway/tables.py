@@ -72,6 +72,59 @@ TASKS = sa.Table(
     sa.Index("ix_tasks_status_priority", "status", "priority"),
 )
 
+# Who wants events pushed.
+LISTENERS = sa.Table(
+    "listeners",
+    METADATA,
+    sa.Column("listener_id", sa.Text, primary_key=True),
+    sa.Column("callback", sa.Text, nullable=False),
+    sa.Column("query", sa.Text, nullable=False, comment="which events; empty: all"),
+    sa.Column("secret", sa.LargeBinary, nullable=False, comment="sealed; what its calls are signed with"),
+    sa.Column("state", sa.Text, nullable=False, comment="active, paused (too much waits), ended (it answered 410)"),
+    sa.Column("state_since", Instant, nullable=False),
+    sa.Column("missed", sa.BigInteger, nullable=False, server_default="0", comment="events that came while it was paused"),
+    sa.Column("not_before", Instant, comment="it asked to be left alone until then"),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.UniqueConstraint("callback", "query"),
+)
+
+# One event for one listener. While it waits: a claim moves `at` past the end of the call, so who dies leaves it to the next.
+DELIVERIES = sa.Table(
+    "deliveries",
+    METADATA,
+    sa.Column("delivery_id", sa.Text, primary_key=True, comment="follows from listener and event; also the idempotency key of every attempt"),
+    sa.Column("listener_id", sa.Text, sa.ForeignKey("listeners.listener_id", ondelete="CASCADE"), nullable=False),
+    sa.Column("customer_id", sa.Text, index=True, comment="null: the event is about none"),
+    sa.Column("event_type", sa.Text, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False, comment="waiting, delivered, dead"),
+    sa.Column("at", Instant, nullable=False, comment="waiting: when it is due; otherwise when that ended"),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0", comment="begun; the number of the last is what its result is accepted by"),
+    sa.Column("first_tried_at", Instant),
+    sa.Column("code", sa.Text, comment="what came of the last attempt"),
+    sa.Index("ix_deliveries_listener_id_state_at", "listener_id", "state", "at", "delivery_id"),
+)
+
+# The log that streams read and resume in.
+STREAM_EVENTS = sa.Table(
+    "stream_events",
+    METADATA,
+    sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=False, comment="in the order of commits: see STREAM_HEAD"),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("customer_id", sa.Text, comment="null: the event is about none"),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+)
+
+# One row. Ids are given out under its lock, which is held until the commit: whoever sees an id sees all that are smaller.
+STREAM_HEAD = sa.Table(
+    "stream_head",
+    METADATA,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("last_id", sa.BigInteger, nullable=False),
+    sa.Column("trimmed_to", sa.BigInteger, nullable=False, comment="the last id that is not kept any more"),
+)
+
 OUTBOX = outbox_table(METADATA)
 INBOX = inbox_tables(METADATA, OUTBOX)
 WORKERS = workers_table(METADATA)

@@ -149,19 +149,19 @@ def _reset(view: View, activity: Activity, at: datetime) -> None:
 def _replace(view: View, activity: Activity) -> None:
     if activity.profile is not None:
         profile = _document(activity.profile)
-        view.changed["profile"] = _bare({name: value for name, value in profile.items() if name not in PERSONAL_PARTS})
+        view.changed["profile"] = bare({name: value for name, value in profile.items() if name not in PERSONAL_PARTS})
         view.claims = claims(activity.profile.lookups)
     if activity.months:
         months = sorted((view.now("behaviour")["months"] | activity.months).items(), reverse=True)
         view.changed["behaviour"] = {"months": dict(months[:MONTHS_KEPT])}
 
 
-def _bare(value: Any) -> Any:
+def bare(value: Any) -> Any:
     """Without what is sealed: a copy of it here could be forgotten by nobody."""
     if isinstance(value, dict):
-        return {name: _bare(one) for name, one in value.items() if not _is_sealed(one)}
+        return {name: bare(one) for name, one in value.items() if not _is_sealed(one)}
     if isinstance(value, list):
-        return [_bare(one) for one in value if not _is_sealed(one)]
+        return [bare(one) for one in value if not _is_sealed(one)]
     return value
 
 
@@ -170,7 +170,7 @@ def _is_sealed(value: Any) -> bool:
 
 
 def _entry(fact: Fact) -> Document:
-    data = _bare(fact.data)
+    data = bare(fact.data)
     if len(orjson.dumps(data)) > FACT_BYTES:
         data = {name: value for name, value in data.items() if not isinstance(value, list | dict)}
     return {"type": fact.type, "occurred_at": _text(fact.occurred_at), "source": fact.source, "id": fact.id, "data": data}

@@ -12,12 +12,13 @@ from shared.bus import Bus
 from shared.database import Database
 from shared.settings import Settings
 from shared.worker.loop import TooManyFailures, Worker
-from shared.worker.spec import AfterHandlers, Batch, Delivery, Entry, Handler, Handlers, Sweep, WorkerSpec, workers_table
+from shared.worker.spec import AfterHandlers, Batch, Delivery, Duty, Entry, Handler, Handlers, Sweep, WorkerSpec, workers_table
 
 __all__ = [
     "AfterHandlers",
     "Batch",
     "Delivery",
+    "Duty",
     "Entry",
     "Handler",
     "Handlers",

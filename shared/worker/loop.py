@@ -29,7 +29,7 @@ from shared.inbox import REPLAY_HEADER, advance, bury
 from shared.outbox import Relay
 from shared.pii import Keyring
 from shared.settings import Settings
-from shared.worker.spec import Batch, Delivery, Entry, Handler, Sweep, WorkerSpec
+from shared.worker.spec import Batch, Delivery, Duty, Entry, Handler, Sweep, WorkerSpec
 
 T = TypeVar("T")
 
@@ -37,6 +37,7 @@ POLL_SECONDS = 0.5
 BEAT_SECONDS = 2.0
 FIRST_RETRY_SECONDS = 0.2
 LONGEST_RETRY_SECONDS = 15.0
+DUTY_RETRY_SECONDS = 1.0
 FORGOTTEN_AFTER = timedelta(hours=1)
 
 log = telemetry.logger()
@@ -63,7 +64,9 @@ class Worker:
         if consumer is None:
             return
         sweeps = (self._sweep(sweep, stop) for sweep in self._spec.sweeps)
-        tasks = [asyncio.create_task(step) for step in (self._consume(consumer, stop), self._relay.run(stop), self._beat(consumer, stop), *sweeps)]
+        duties = (self._go_on(duty, stop) for duty in self._spec.duties)
+        steps = (self._consume(consumer, stop), self._relay.run(stop), self._beat(consumer, stop), *sweeps, *duties)
+        tasks = [asyncio.create_task(step) for step in steps]
         try:
             await _first_error(tasks)
         finally:
@@ -255,10 +258,22 @@ class Worker:
                 more = await sweep.step(self._database, self._keyring)
             except Exception as error:
                 more = False
-                telemetry.SWEEP_FAILURES.labels(self._spec.service, type(error).__name__).inc()
-                log.exception("sweep_failed", error_class=type(error).__name__, exc_info=not is_transient(error))
+                self._note_failure(error)
             if not more:
                 await _sleep(sweep.every_seconds, stop)
+
+    async def _go_on(self, duty: Duty, stop: asyncio.Event) -> None:
+        """A duty that fails is begun again."""
+        while not stop.is_set():
+            try:
+                await duty(self._database, self._settings, stop)
+            except Exception as error:
+                self._note_failure(error)
+                await _sleep(DUTY_RETRY_SECONDS, stop)
+
+    def _note_failure(self, error: Exception) -> None:
+        telemetry.SWEEP_FAILURES.labels(self._spec.service, type(error).__name__).inc()
+        log.exception("sweep_failed", error_class=type(error).__name__, exc_info=not is_transient(error))
 
     async def _record_beat(self, lag: Mapping[Partition, int]) -> None:
         per_topic = Counter[str]()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from shared.database import Database, Instant, Transaction
 from shared.errors import EventRejected
 from shared.inbox import InboxTables
 from shared.pii import Keyring
+from shared.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,10 @@ class Sweep:
     step: Callable[[Database, Keyring | None], Awaitable[bool]]
 
 
+Duty = Callable[[Database, Settings, asyncio.Event], Awaitable[None]]
+"""Work that goes on beside the batches until the event is set: for what must not wait for one another, as the pieces of a sweep do."""
+
+
 def workers_table(metadata: sa.MetaData) -> sa.Table:
     """One row per worker process: what the API's readiness says about it."""
     return sa.Table(
@@ -82,6 +88,7 @@ class WorkerSpec:
     workers: sa.Table
     after: AfterHandlers | None = None
     sweeps: tuple[Sweep, ...] = ()
+    duties: tuple[Duty, ...] = ()
     sealed: bool = False
 
     @property

@@ -1,0 +1,77 @@
+"""Which events a listener or a stream gets: `eventType=alert_raised&severity=urgent,warning&customer_id=C-1`.
+
+The query of TM Forum's hub. Of one name any value will do, of several names all have to fit; an event that lacks the field
+does not. Names are those of the contracts (`customerId` is `customer_id`), types are whole or without service and version.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
+
+from services.gateway.push.published import TYPES, customer_of
+from shared.errors import InvalidRequest
+
+MOST_CHARACTERS = 2000
+MOST_NAMES = 10
+MOST_VALUES = 50
+
+_TYPE_NAMES = frozenset({"event_type", "type", "types"})
+_SHORT = {name.split(".")[1]: name for name in TYPES}
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+class Filter(NamedTuple):
+    """`fields`: name -> the values that fit, as text."""
+
+    types: frozenset[str]
+    fields: Mapping[str, frozenset[str]]
+
+    def lets_through(self, document: Mapping[str, Any]) -> bool:
+        """Of an event as it leaves."""
+        return document["type"] in self.types and all(_text_of(document, name) in values for name, values in self.fields.items())
+
+
+@lru_cache(maxsize=1000)
+def parse(query: str, otherwise: Collection[str] = tuple(TYPES)) -> Filter:
+    """`otherwise`: the types when the query names none. Raises InvalidRequest with what is wrong with it: no filter that never fits is taken."""
+    given = _given(query)
+    types = frozenset(map(_type, {one for name in _TYPE_NAMES for one in given.pop(name, ())})) or frozenset(otherwise)
+    for name in given:
+        if name != "customer_id" and not any(name in TYPES[one].model_fields for one in types):
+            raise InvalidRequest(f"query: none of the chosen events has a field {name!r}")
+    return Filter(types, given)
+
+
+def _given(query: str) -> dict[str, frozenset[str]]:
+    if len(query) > MOST_CHARACTERS:
+        raise InvalidRequest(f"query: at most {MOST_CHARACTERS} characters")
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query), max_num_fields=MOST_VALUES)
+    except ValueError:
+        raise InvalidRequest("query: write it as name=value&name=value") from None
+    found: dict[str, frozenset[str]] = {}
+    for name, values in pairs:
+        plain = _CAMEL.sub("_", name).lower()
+        found[plain] = found.get(plain, frozenset()) | frozenset(values.split(","))
+    if len(found) > MOST_NAMES or any(len(values) > MOST_VALUES for values in found.values()):
+        raise InvalidRequest(f"query: at most {MOST_NAMES} names with {MOST_VALUES} values each")
+    return found
+
+
+def _type(name: str) -> str:
+    known = name if name in TYPES else _SHORT.get(name)
+    if known is None:
+        raise InvalidRequest(f"query: {name!r} is no event that is pushed; there are {', '.join(sorted(_SHORT))}")
+    return known
+
+
+def _text_of(document: Mapping[str, Any], name: str) -> str | None:
+    """None for what is not there, and for what is no plain value."""
+    value = customer_of(document["subject"]) if name == "customer_id" else document["data"].get(name)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, str | int | float) else None
