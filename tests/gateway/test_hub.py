@@ -30,6 +30,7 @@ from shared.contracts.segmentation import AlertRaised
 from shared.errors import InvalidRequest
 from shared.settings import Settings
 from shared.webhooks.backoff import GIVE_UP_AFTER
+from shared.webhooks.signing import sign
 from tests.builders import cloud_event
 from tests.gateway.conftest import AWAY
 from tests.gateway.published import alerted, decided, erased, finished, sealed
@@ -86,6 +87,20 @@ async def let_time_pass(gateway: ServiceUnderTest, by: timedelta = timedelta(hou
         for row in rows:
             moved = {"at": row.at - by, "first_tried_at": row.first_tried_at and row.first_tried_at - by}
             await tx.execute(sa.update(DELIVERIES).where(DELIVERIES.c.delivery_id == row.delivery_id).values(moved))
+
+
+# What the guide says
+
+
+def test_the_receiver_of_the_guide_checks_a_signature() -> None:
+    """G5"""
+    page = (Path(__file__).parents[2] / "docs/guides/push.md").read_text()
+    written: dict[str, Any] = {}
+    exec(page.partition("```python")[2].partition("```")[0], written)
+    signature = sign(SECRET, b"body", at=1000)
+    assert written["is_from_holdfast"](SECRET, signature, b"body", now=1100)
+    assert not written["is_from_holdfast"](SECRET, signature, b"other", now=1100)
+    assert not written["is_from_holdfast"](SECRET, signature, b"body", now=1500)
 
 
 # Filters

@@ -18,6 +18,7 @@ import orjson
 import pytest
 import sqlalchemy as sa
 
+from services.gateway.api import app
 from services.gateway.push import delivering, repository
 from services.gateway.push.filters import parse
 from services.gateway.push.streaming import EventStream
@@ -116,8 +117,6 @@ async def test_resumed_again_and_again_nothing_is_missing_and_nothing_twice(gate
 @asynccontextmanager
 async def another_process(gateway: ServiceUnderTest) -> AsyncIterator[str]:
     """As far as an app of its own makes one: they share the database only."""
-    from services.gateway.api import app
-
     other = app(gateway.settings)
     async with other.router.lifespan_context(other), listening(other) as url:
         yield url

@@ -111,10 +111,11 @@ async def note(tx: Transaction, row: sa.Row[Any], said: Said) -> None:
         end = row.first_tried_at + backoff.GIVE_UP_AFTER
         at = backoff.next_try(said.retry_after_seconds, now=now, attempt=row.attempts, key=row.delivery_id, end=end)
         telemetry.PUSH_CALLS.labels("dead" if at is None else "retry").inc()
-        await repository.settle(tx, row.delivery_id, row.attempts, {"state": "dead" if at is None else "waiting", "at": at or now, "code": said.code})
         if said.retry_after_seconds:
+            # Before the delivery: who ends a listener locks it first, too.
             silence = min(timedelta(seconds=min(said.retry_after_seconds, 1e6)), LONGEST_SILENCE)
             await repository.change_listener(tx, row.listener_id, {"not_before": now + silence})
+        await repository.settle(tx, row.delivery_id, row.attempts, {"state": "dead" if at is None else "waiting", "at": at or now, "code": said.code})
 
 
 async def _end_listener(tx: Transaction, listener_id: str, code: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 import uuid
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -53,7 +52,7 @@ async def subscribe(tx: Transaction, keyring: Keyring, *, callback: str, query: 
     if await repository.count_listeners(tx) >= MOST_LISTENERS:
         raise Conflict(f"there are {MOST_LISTENERS} listeners: remove one first")
     now = clock.wall()
-    row = {"listener_id": f"l-{uuid.uuid4().hex}", "callback": callback, "query": query, "secret": keyring.seal_bytes(secret.encode())}
+    row: Document = {"listener_id": f"l-{uuid.uuid4().hex}", "callback": callback, "query": query, "secret": keyring.seal_bytes(secret.encode())}
     row |= {"state": "active", "state_since": now, "missed": 0, "created_at": now}
     if not await repository.insert_listener(tx, row):
         same = await repository.find_same(tx, callback, query)
@@ -101,19 +100,13 @@ async def deliveries(tx: Transaction, listener_id: str, *, state: str, limit: in
 async def redeliver(tx: Transaction, listener_id: str, delivery_id: str) -> sa.Row[Any]:
     """From the first attempt on. Raises Conflict while it waits anyway, and for a listener that ended."""
     _require_not_ended(await _found(tx, listener_id, lock=True))
-    row = await repository.find_delivery(tx, listener_id, delivery_id, lock=True)
+    row = await repository.lock_delivery(tx, listener_id, delivery_id)
     if row is None:
         raise NotFound(f"no delivery {delivery_id}")
     if row.state == "waiting":
         raise Conflict(f"delivery {delivery_id} is still tried: next at {row.at.isoformat()}")
-    return await _awaited(tx, listener_id, delivery_id, clock.wall())
-
-
-async def _awaited(tx: Transaction, listener_id: str, delivery_id: str, now: datetime) -> sa.Row[Any]:
-    await repository.await_again(tx, [delivery_id], now)
-    row = await repository.find_delivery(tx, listener_id, delivery_id)
-    assert row is not None, "it is locked"
-    return row
+    [again] = await repository.await_again(tx, [delivery_id], clock.wall())
+    return again
 
 
 async def redeliver_dead(tx: Transaction, listener_id: str) -> int:

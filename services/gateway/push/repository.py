@@ -123,14 +123,16 @@ async def list_deliveries(tx: Transaction, listener_id: str, *, state: str, afte
     return (await tx.execute(query.order_by(DELIVERIES.c.at, DELIVERIES.c.delivery_id).limit(limit))).all()
 
 
-async def find_delivery(tx: Transaction, listener_id: str, delivery_id: str, *, lock: bool = False) -> sa.Row[Any] | None:
+async def lock_delivery(tx: Transaction, listener_id: str, delivery_id: str) -> sa.Row[Any] | None:
     query = sa.select(DELIVERIES).where(DELIVERIES.c.listener_id == listener_id, DELIVERIES.c.delivery_id == delivery_id)
-    return (await tx.execute(query.with_for_update() if lock else query)).one_or_none()
+    return (await tx.execute(query.with_for_update())).one_or_none()
 
 
-async def await_again(tx: Transaction, delivery_ids: Collection[str], now: datetime) -> None:
+async def await_again(tx: Transaction, delivery_ids: Collection[str], now: datetime) -> Rows:
+    """As if they had never been tried."""
     fresh = {"state": "waiting", "at": now, "attempts": 0, "first_tried_at": None, "code": None}
-    await tx.execute(sa.update(DELIVERIES).where(among(tx, DELIVERIES.c.delivery_id, delivery_ids)).values(fresh))
+    query = sa.update(DELIVERIES).where(among(tx, DELIVERIES.c.delivery_id, delivery_ids)).values(fresh)
+    return (await tx.execute(query.returning(*DELIVERIES.c))).all()
 
 
 async def delete_ended(tx: Transaction, *, delivered_before: datetime, dead_before: datetime, limit: int) -> int:
