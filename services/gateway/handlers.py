@@ -29,8 +29,8 @@ KEPT = (
 
 
 async def on_published_keep_view_and_push(batch: Batch, deliveries: list[Delivery]) -> None:
-    erased = await use_cases.keep(batch, [one for one in deliveries if isinstance(one.event.data, KEPT)])
-    await spread(batch.tx, [one.event for one in deliveries if isinstance(one.event.data, PUSHED)], erased=erased)
+    await use_cases.keep(batch, [one for one in deliveries if isinstance(one.event.data, KEPT)])
+    await spread(batch.tx, [one.event for one in deliveries if isinstance(one.event.data, PUSHED)])
 
 
 HANDLERS: Handlers = dict.fromkeys((*KEPT, *PUSHED), on_published_keep_view_and_push)

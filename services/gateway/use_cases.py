@@ -22,8 +22,8 @@ Document = dict[str, Any]
 Page = tuple[Sequence[sa.Row[Any]], str | None]
 
 
-async def keep(batch: Batch, deliveries: Sequence[Delivery]) -> set[str]:
-    """Bring the read model up to date. All topics in one call, so that each customer's row is written once. Which of the customers are erased."""
+async def keep(batch: Batch, deliveries: Sequence[Delivery]) -> None:
+    """Bring the read model up to date. All topics in one call, so that each customer's row is written once."""
     tx = batch.tx
     views = await repository.lock_views(tx, {_customer_id(one) for one in deliveries})
     for one in deliveries:
@@ -36,9 +36,7 @@ async def keep(batch: Batch, deliveries: Sequence[Delivery]) -> set[str]:
     await repository.move_tasks(tx, {one.event.data.task_id: one.event.data.due_at for one in _of(deliveries, TaskRescheduled)})
     await repository.cancel_tasks(tx, {one.event.data.task_id: _cancelled_row(one) for one in _of(deliveries, TaskCancelled)})
     await repository.finish_tasks(tx, {one.event.data.task_id: _outcome_row(one) for one in _of(deliveries, OutcomeRecorded)})
-    erased = {view.customer_id for view in views.values() if view.erased_at}
-    await repository.drop_lists(tx, erased)
-    return erased
+    await repository.drop_lists(tx, [view.customer_id for view in views.values() if view.erased_at])
 
 
 async def view(reads: repository.ViewReads, customer_id: str) -> repository.Rows:

@@ -33,7 +33,7 @@ from shared.webhooks.backoff import GIVE_UP_AFTER
 from shared.webhooks.signing import sign
 from tests.builders import cloud_event
 from tests.gateway.conftest import AWAY
-from tests.gateway.published import alerted, decided, erased, finished, sealed
+from tests.gateway.published import activity, alerted, decided, erased, finished, profile, sealed
 from tests.gateway.receiving import SECRET, Receiver, receiving
 from tests.harness import ServiceUnderTest, until
 
@@ -183,6 +183,17 @@ async def test_from_an_event_to_its_listener(gateway: ServiceUnderTest) -> None:
         assert (len(urgent.calls), len(everything.calls)) == (2, 5)
         [delivered, _] = await deliveries(gateway, first, "delivered")
         assert (delivered["id"], delivered["attempts"], delivered["code"]) == (urgent.keys[0], 1, "http_201")
+
+
+async def test_the_region_of_the_customer_is_filtered_by(gateway: ServiceUnderTest) -> None:
+    """G5: as the profile has it when the event comes; the event says it too."""
+    async with receiving() as receiver:
+        await subscribe(gateway, receiver, "region=hangzhou,ningbo&eventType=alert_raised")
+        await gateway.send(activity(1, profile=profile() | {"region": "hangzhou"}), activity(1, customer="C-2", profile=profile() | {"region": "wenzhou"}))
+        await gateway.send(*(alerted(f"a-{name}", customer=name) for name in ("C-1", "C-2", "C-3")))
+        await noted(gateway, state="delivered")
+        [(_, event)] = receiver.calls
+        assert (event["subject"], event["region"]) == ("customer:C-1", "hangzhou")
 
 
 async def test_what_fails_is_tried_again_and_then_given_up(gateway: ServiceUnderTest) -> None:
@@ -370,6 +381,19 @@ async def test_a_callback_is_looked_at_again_before_each_call(door: ServiceUnder
         await door.send(alerted("a-1"))
         await noted(door, code="address_refused")
         assert receiver.calls == []
+
+
+async def test_without_the_keyring_nothing_is_called_until_it_is_there(door: ServiceUnderTest, tmp_path: Path) -> None:
+    """G5: events are taken in meanwhile, and what calls listeners begins again by itself."""
+    async with receiving() as receiver:
+        await subscribe(door, receiver)
+        await door.stop_worker()
+        keyring = (tmp_path / "keyring.json").rename(tmp_path / "elsewhere.json")
+        await door.start_worker()
+        await door.send(alerted("a-1"))
+        assert receiver.calls == []
+        keyring.rename(tmp_path / "keyring.json")
+        await tell(receiver, 1)
 
 
 async def test_what_was_kept_long_enough_is_forgotten(door: ServiceUnderTest) -> None:

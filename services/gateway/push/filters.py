@@ -1,4 +1,4 @@
-"""Which events a listener or a stream gets: `eventType=alert_raised&severity=urgent,warning&customer_id=C-1`.
+"""Which events a listener or a stream gets: `eventType=alert_raised&severity=urgent,warning&region=hangzhou`.
 
 The query of TM Forum's hub. Of one name any value will do, of several names all have to fit; an event that lacks the field
 does not. Names are those of the contracts (`customerId` is `customer_id`), types are whole or without service and version.
@@ -19,6 +19,8 @@ MOST_CHARACTERS = 2000
 MOST_NAMES = 10
 MOST_VALUES = 50
 
+# Of the event itself, and not of its data.
+_ABOUT = frozenset({"customer_id", "region"})
 _TYPE_NAMES = frozenset({"event_type", "type", "types"})
 _SHORT = {name.split(".")[1]: name for name in TYPES}
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -41,7 +43,7 @@ def parse(query: str, otherwise: Collection[str] = tuple(TYPES)) -> Filter:
     given = _given(query)
     types = frozenset(map(_type, {one for name in _TYPE_NAMES for one in given.pop(name, ())})) or frozenset(otherwise)
     for name in given:
-        if name != "customer_id" and not any(name in TYPES[one].model_fields for one in types):
+        if name not in _ABOUT and not any(name in TYPES[one].model_fields for one in types):
             raise InvalidRequest(f"query: none of the chosen events has a field {name!r}")
     return Filter(types, given)
 
@@ -69,9 +71,13 @@ def _type(name: str) -> str:
     return known
 
 
+def _about(document: Mapping[str, Any]) -> dict[str, str | None]:
+    return {"customer_id": customer_of(document["subject"]), "region": document.get("region")}
+
+
 def _text_of(document: Mapping[str, Any], name: str) -> str | None:
     """None for what is not there, and for what is no plain value."""
-    value = customer_of(document["subject"]) if name == "customer_id" else document["data"].get(name)
+    value = _about(document)[name] if name in _ABOUT else document["data"].get(name)
     if isinstance(value, bool):
         return str(value).lower()
     return str(value) if isinstance(value, str | int | float) else None

@@ -17,11 +17,12 @@ PUSHED: tuple[type[Payload], ...] = (*segmentation.PAYLOADS, *retention.PAYLOADS
 TYPES = {payload.type: payload for payload in PUSHED}
 
 
-def document_of(event: Event[Payload]) -> Document:
-    """The CloudEvent as it leaves: what is sealed is left out, and what is marked personal is blank."""
+def document_of(event: Event[Payload], region: str | None = None) -> Document:
+    """The CloudEvent as it leaves: what is sealed is left out, and what is marked personal is blank. The region of the customer goes along: who
+    works for one subscribes to it."""
     document = event.model_dump(mode="json", exclude_none=True)
     rewrite(document["data"], personal_fields(type(event.data)), lambda *_: "")
-    return document | {"data": bare(document["data"])}
+    return document | {"data": bare(document["data"])} | ({"region": region} if region else {})
 
 
 def customer_of(subject: str) -> str | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from services.gateway.tables import DELIVERIES, LISTENERS, STREAM_EVENTS, STREAM_HEAD
+from services.gateway.tables import DELIVERIES, LISTENERS, STREAM_EVENTS, STREAM_HEAD, VIEWS
 from shared.database import Instant, Transaction, among, insert_rows
 
 Row = Mapping[str, Any]
@@ -143,6 +143,11 @@ async def delete_ended(tx: Transaction, *, delivered_before: datetime, dead_befo
     found = list(await tx.scalars(sa.select(DELIVERIES.c.delivery_id).where(over).limit(limit)))
     await tx.execute(DELIVERIES.delete().where(among(tx, DELIVERIES.c.delivery_id, found)))
     return len(found)
+
+
+async def find_profiles(tx: Transaction, customer_ids: Collection[str]) -> Rows:
+    """As the read model has them now, as text."""
+    return (await tx.execute(sa.select(VIEWS.c.customer_id, VIEWS.c.erased_at, VIEWS.c.profile).where(among(tx, VIEWS.c.customer_id, customer_ids)))).all()
 
 
 # The stream

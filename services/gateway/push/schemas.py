@@ -19,7 +19,7 @@ class NewListener(BaseModel):
     )
 
     callback: str = Field(min_length=10, max_length=1000, pattern=r"^https?://[\x21-\x7e]+$", description="Where events are posted to")
-    query: str = Field(default="", max_length=2000, description="`eventType=alert_raised&severity=urgent,warning&customer_id=C-1`; empty: everything")
+    query: str = Field(default="", max_length=2000, description="`eventType=alert_raised&severity=urgent,warning&region=hangzhou`; empty: everything")
     secret: SecretStr | None = Field(default=None, min_length=32, max_length=200, description="What calls are signed with; none: one is made, and told once")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -26,9 +26,9 @@ def delivery_id(listener_id: str, document: Document) -> str:
     return "d-" + hashlib.sha256(f"{listener_id}\n{document['source']}\n{document['id']}".encode()).hexdigest()[:40]
 
 
-async def spread(tx: Transaction, events: Sequence[Event[Any]], *, erased: Collection[str]) -> None:
+async def spread(tx: Transaction, events: Sequence[Event[Any]]) -> None:
     """Have the events pushed once `tx` commits; not those about customers who are erased. The last thing a transaction does: see `append`."""
-    documents = [document_of(one) for one in events if customer_of(one.subject) not in erased]
+    documents = await _documents(tx, events)
     if not documents:
         return
     now = clock.wall()
@@ -38,6 +38,14 @@ async def spread(tx: Transaction, events: Sequence[Event[Any]], *, erased: Colle
         if wanted:
             await _take(tx, listener, [_delivery_row(listener.listener_id, name, one, now) for name, one in wanted.items()], now)
     await repository.append(tx, [_stream_row(one) for one in documents], now)
+
+
+async def _documents(tx: Transaction, events: Sequence[Event[Any]]) -> list[Document]:
+    rows = await repository.find_profiles(tx, {name for one in events if (name := customer_of(one.subject))})
+    erased = {row.customer_id for row in rows if row.erased_at}
+    regions = {row.customer_id: orjson.loads(row.profile).get("region") for row in rows if row.profile}
+    about = [(one, customer_of(one.subject)) for one in events]
+    return [document_of(one, regions.get(name)) for one, name in about if name not in erased]
 
 
 async def _take(tx: Transaction, listener: sa.Row[Any], rows: Sequence[Document], now: datetime) -> None:

@@ -70,7 +70,7 @@ class Streams:
             for row in rows:
                 if row.id > trimmed_to and filter.lets_through(orjson.loads(row.body)):
                     yield _event(row)
-            position = rows[-1].id if len(rows) == PAGE else max(last_id, position)
+            position = max(position, trimmed_to, rows[-1].id if len(rows) == PAGE else last_id)
             if position >= self._last_id and not await self._wait():
                 # With the id, so that who resumes after a long silence has missed nothing.
                 yield f": \nid: {position}\n\n".encode()
