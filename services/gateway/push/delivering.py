@@ -42,8 +42,7 @@ GONE = 410
 
 TIDY_SECONDS = 10.0
 TIDY_ROWS = 5_000
-DELIVERED_KEPT = timedelta(hours=6)
-DEAD_KEPT = timedelta(days=14)
+KEPT = {"delivered": timedelta(hours=6), "dead": timedelta(days=14)}
 
 log = telemetry.logger()
 
@@ -130,13 +129,13 @@ async def tidy(database: Database, _: Keyring | None) -> bool:
     """Forget what was kept long enough, a bounded piece of it; whether there is more. And say how much waits."""
     now, settings = clock.wall(), load()
     async with database.transaction() as tx:
-        ended = await repository.delete_ended(tx, delivered_before=now - DELIVERED_KEPT, dead_before=now - DEAD_KEPT, limit=TIDY_ROWS)
+        ended = [await repository.delete_ended(tx, state, before=now - kept, limit=TIDY_ROWS) for state, kept in KEPT.items()]
     async with database.transaction() as tx:
         before = now - timedelta(hours=settings.stream_hours)
         trimmed = await repository.trim(tx, before=before, keep=settings.stream_events, limit=TIDY_ROWS)
     async with database.reading() as connection:
         await _measure(connection)
-    return TIDY_ROWS in {ended, trimmed}
+    return TIDY_ROWS in {*ended, trimmed}
 
 
 async def _measure(tx: Transaction) -> None:

@@ -135,12 +135,12 @@ async def await_again(tx: Transaction, delivery_ids: Collection[str], now: datet
     return (await tx.execute(query.returning(*DELIVERIES.c))).all()
 
 
-async def delete_ended(tx: Transaction, *, delivered_before: datetime, dead_before: datetime, limit: int) -> int:
+async def delete_ended(tx: Transaction, state: str, *, before: datetime, limit: int) -> int:
     """How many there were, up to the limit."""
-    over = sa.or_(
-        sa.and_(DELIVERIES.c.state == "delivered", DELIVERIES.c.at < delivered_before), sa.and_(DELIVERIES.c.state == "dead", DELIVERIES.c.at < dead_before)
-    )
-    found = list(await tx.scalars(sa.select(DELIVERIES.c.delivery_id).where(over).limit(limit)))
+    # By way of the listeners: the index begins with them.
+    theirs = LISTENERS.join(DELIVERIES, DELIVERIES.c.listener_id == LISTENERS.c.listener_id)
+    over = sa.select(DELIVERIES.c.delivery_id).select_from(theirs).where(DELIVERIES.c.state == state, DELIVERIES.c.at < before)
+    found = list(await tx.scalars(over.limit(limit)))
     await tx.execute(DELIVERIES.delete().where(among(tx, DELIVERIES.c.delivery_id, found)))
     return len(found)
 
@@ -183,6 +183,8 @@ async def trim(tx: Transaction, *, before: datetime, keep: int, limit: int) -> i
     oldest = sa.select(STREAM_EVENTS.c.id).where(over, STREAM_EVENTS.c.id > trimmed_to).order_by(STREAM_EVENTS.c.id).limit(limit)
     found = list(await tx.scalars(oldest))
     if found:
-        await tx.execute(sa.update(STREAM_HEAD).where(STREAM_HEAD.c.name == HEAD).values(trimmed_to=found[-1]))
         await tx.execute(STREAM_EVENTS.delete().where(STREAM_EVENTS.c.id <= found[-1]))
+        # Last, for who appends waits for it; and never back, for another worker may have trimmed further.
+        behind = sa.and_(STREAM_HEAD.c.name == HEAD, STREAM_HEAD.c.trimmed_to < found[-1])
+        await tx.execute(sa.update(STREAM_HEAD).where(behind).values(trimmed_to=found[-1]))
     return len(found)
