@@ -145,9 +145,10 @@ async def delete_ended(tx: Transaction, state: str, *, before: datetime, limit: 
     return len(found)
 
 
-async def find_profiles(tx: Transaction, customer_ids: Collection[str]) -> Rows:
-    """As the read model has them now, as text."""
-    return (await tx.execute(sa.select(VIEWS.c.customer_id, VIEWS.c.erased_at, VIEWS.c.profile).where(among(tx, VIEWS.c.customer_id, customer_ids)))).all()
+async def find_profiles(tx: Transaction, customer_ids: Collection[str]) -> Sequence[Any]:
+    """Rows of id, end and profile as the read model has them now, the profile as text."""
+    query = sa.select(VIEWS.c.customer_id, VIEWS.c.erased_at, VIEWS.c.profile).where(among(tx, VIEWS.c.customer_id, customer_ids))
+    return (await tx.execute(query)).all()
 
 
 # The stream
