@@ -41,6 +41,8 @@ def main() -> int:
     settings = load()
     if arguments.command in {"all", "migrate"}:
         telemetry.configure(settings, service="all", role="migrate")
+        if arguments.command == "all":
+            settings.require_access()
         asyncio.run(_prepare(settings, [arguments.service] if arguments.service else SERVICES))
         return supervise(settings) if arguments.command == "all" else 0
     if arguments.command == "revision":
@@ -67,6 +69,7 @@ def _parse() -> argparse.Namespace:
 def _run_part(settings: Settings, service: str, part: str) -> int:
     telemetry.configure(settings, service=service, role=part)
     if part == "api":
+        settings.require_access()
         _serve(settings, service)
         return 0
     asyncio.run(_work(settings, service))

@@ -183,6 +183,18 @@ class ActorMissing(RequestFailed):
     title = "This request needs an X-Actor header that names who asks"
 
 
+class Unauthenticated(RequestFailed):
+    code = "unauthenticated"
+    status = 401
+    title = "Say who you are: Authorization: Bearer, with an API key or an access token"
+
+
+class Forbidden(RequestFailed):
+    code = "forbidden"
+    status = 403
+    title = "What was presented does not allow this: `scope` names what is missing"
+
+
 class ServicesOnly(RequestFailed):
     code = "services_only"
     status = 403
@@ -210,6 +222,21 @@ class TooManyRequests(RequestFailed):
     code = "too_many_requests"
     status = 429
     title = "More is under way than is allowed: try again after Retry-After seconds"
+
+
+class RateLimited(TooManyRequests):
+    code = "rate_limited"
+    title = "The client asks faster than it may: try again after Retry-After seconds"
+
+
+class QuotaExceeded(TooManyRequests):
+    code = "quota_exceeded"
+    title = "The client has used up what it may ask in a day (UTC)"
+
+
+class TooManyFailures(TooManyRequests):
+    code = "too_many_failures"
+    title = "Too many wrong keys or tokens came from this address: try again after Retry-After seconds"
 
 
 class Unavailable(RequestFailed):

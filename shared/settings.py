@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
@@ -33,9 +34,14 @@ class Settings(BaseSettings):
     topic_prefix: str = Field(default="", pattern=r"^[a-zA-Z0-9._-]{0,100}$", description="Put before every topic name")
     host: str = Field(default="127.0.0.1", description="Where the APIs listen")
     port: Annotated[int, Field(ge=1, le=65532)] = Field(default=8000, description="The gateway's; customer, segmentation and retention take the next three")
+    auth: Literal["open", "required"] = Field(
+        default="open", description="`open`: whoever reaches the API may use it, on this machine only; `required`: with an API key or a token"
+    )
     keyring: Path | None = Field(default=None, description="File with the keys of personal data; none: keyring.json in the data folder")
     service_secret: SecretStr | None = Field(
-        default=None, min_length=32, description="What services show each other where they ask for personal data: 32 characters at least; none: nobody may ask"
+        default=None,
+        min_length=32,
+        description="What services show each other: for all with `auth` required, else for personal data; 32 characters at least",
     )
     customer_url: str | None = Field(default=None, description="Where the gateway finds the service, when not on this machine")
     segmentation_url: str | None = Field(default=None, description="Where the gateway finds the service, when not on this machine")
@@ -63,6 +69,21 @@ class Settings(BaseSettings):
     @property
     def keyring_path(self) -> Path:
         return self.keyring or self.data_dir / "keyring.json"
+
+    @property
+    def is_local(self) -> bool:
+        """Whether nobody but this machine can reach the APIs."""
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+    def require_access(self) -> None:
+        """For who listens. Ends the process where everybody on the network could use it, or where no request could be passed on."""
+        if self.auth == "open" and not self.is_local:
+            raise SystemExit(f"HOLDFAST_AUTH=open, and HOLDFAST_HOST={self.host} is reached from elsewhere: set HOLDFAST_AUTH=required (docs/access.md)")
+        if self.auth == "required" and self.service_secret is None:
+            raise SystemExit("HOLDFAST_AUTH=required: set HOLDFAST_SERVICE_SECRET, the same for all services, so that they answer the gateway and nobody else")
 
     def port_of(self, service: str) -> int:
         return self.port + PORT_OFFSETS[service]

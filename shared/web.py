@@ -14,6 +14,7 @@ import sqlalchemy as sa
 import structlog
 from fastapi import APIRouter, Depends, FastAPI, Header, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.params import Depends as Dependency
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.exceptions import HTTPException
@@ -21,17 +22,20 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import clock, telemetry
 from shared.actors import ANONYMOUS
+from shared.auth import OnlyServices
 from shared.cursors import decode_cursor as decode_cursor
 from shared.cursors import encode_cursor as encode_cursor
 from shared.cursors import moment_of as moment_of
 from shared.database import Database, Transaction, is_transient
 from shared.errors import (
+    Forbidden,
     HoldfastError,
     IdempotencyKeyMissing,
     InvalidRequest,
     MethodNotAllowed,
     NotFound,
     RequestFailed,
+    Unauthenticated,
     Unavailable,
     UnsupportedMediaType,
 )
@@ -46,6 +50,7 @@ log = telemetry.logger()
 
 Lifespan = Callable[[FastAPI, AsyncExitStack], Awaitable[None]]
 Checks = Callable[[FastAPI], Awaitable[dict[str, Any]]]
+Guard = Callable[..., ASGIApp]
 
 
 class Problem(BaseModel):
@@ -75,9 +80,12 @@ def create_app(
     lifespan: Lifespan | None = None,
     checks: Checks | None = None,
     sealed: bool = False,
+    guard: Guard = OnlyServices,
+    dependencies: Sequence[Dependency] = (),
 ) -> FastAPI:
     """An API with its database open while it runs, and with the keyring when it is `sealed`. `lifespan` opens what else it
-    needs on the given stack; what `checks` finds is told by readiness, and does not decide it."""
+    needs on the given stack; what `checks` finds is told by readiness, and does not decide it. `guard` stands before all of it
+    where access is required, and raises what it refuses. `dependencies` are those of every route."""
 
     @asynccontextmanager
     async def running(app: FastAPI) -> AsyncIterator[None]:
@@ -93,13 +101,22 @@ def create_app(
             yield
 
     app = FastAPI(
-        title=f"Holdfast {service}", version="0.1.0", description=description, lifespan=running, docs_url=None, redoc_url=None, responses=PROBLEM_RESPONSES
+        title=f"Holdfast {service}",
+        version="0.1.0",
+        description=description,
+        lifespan=running,
+        docs_url=None,
+        redoc_url=None,
+        responses=PROBLEM_RESPONSES,
+        dependencies=list(dependencies),
     )
     for router in (*routers, health_router(workers, checks)):
         app.include_router(router)
     app.add_exception_handler(HoldfastError, _on_expected)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http_error)
+    if settings.auth == "required":
+        app.add_middleware(guard, settings=settings)
     app.add_middleware(Boundary, service=service)
     return app
 
@@ -137,8 +154,17 @@ Actor = Annotated[str, Depends(_actor)]
 
 def problem(error: HoldfastError, *, instance: str) -> Response:
     document = {"type": f"urn:holdfast:error:{error.code}", "title": error.title, "status": error.status, "detail": error.detail, "code": error.code}
-    headers = {"Retry-After": str(error.extra.get("retry_after_seconds", 1))} if error.status in {429, 503} else None
-    return Response(orjson.dumps(document | {"instance": instance} | error.extra), error.status, headers, media_type=PROBLEM)
+    return Response(orjson.dumps(document | {"instance": instance} | error.extra), error.status, _headers_of(error), media_type=PROBLEM)
+
+
+def _headers_of(error: HoldfastError) -> dict[str, str] | None:
+    if error.status in {429, 503}:
+        return {"Retry-After": str(error.extra.get("retry_after_seconds", 1))}
+    if isinstance(error, Unauthenticated):
+        return {"WWW-Authenticate": 'Bearer realm="holdfast"'}
+    if isinstance(error, Forbidden):
+        return {"WWW-Authenticate": f'Bearer realm="holdfast", error="insufficient_scope", scope="{error.extra.get("scope", "")}"'}
+    return None
 
 
 async def _on_expected(request: Request, error: Exception) -> Response:
@@ -161,7 +187,10 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
     return answer
 
 
-def _unexpected(error: Exception, *, instance: str) -> Response:
+def _escaped(error: Exception, *, instance: str) -> Response:
+    """To what a guard raised, or nobody expected."""
+    if isinstance(error, HoldfastError):
+        return problem(error, instance=instance)
     if is_transient(error):
         return problem(Unavailable("the database does not answer"), instance=instance)
     log.error("request_failed", error_class=type(error).__name__, exc_info=error)
@@ -196,7 +225,7 @@ class Boundary:
         except Exception as error:
             if status:
                 raise  # the answer is under way: cutting it off is all that is left
-            await _unexpected(error, instance=scope["path"])(scope, receive, answer)
+            await _escaped(error, instance=scope["path"])(scope, receive, answer)
         finally:
             self._observe(scope, status, clock.monotonic() - started)
 

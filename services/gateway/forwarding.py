@@ -15,6 +15,7 @@ from starlette.responses import Response, StreamingResponse
 
 from services.gateway.body import read_body
 from services.gateway.circuit import Circuit
+from shared.auth import secret_headers
 from shared.bus import Bus
 from shared.errors import BodyTooLarge, BusUnavailable, NotFound, Unavailable
 from shared.settings import PORT_OFFSETS, Settings
@@ -61,6 +62,8 @@ async def forward(request: Request, service: str, *path: str, seconds: float = A
 
 def passed_on(request: Request) -> dict[str, str]:
     headers = {name: request.headers[name] for name in PASSED_ON if name in request.headers}
+    # With it the services believe who is said to ask.
+    headers |= secret_headers(request.app.state.settings)
     return headers | {"accept-encoding": "identity", "x-request-id": structlog.contextvars.get_contextvars().get("request_id", "")}
 
 

@@ -41,6 +41,7 @@ class Neighbour:
         headers = {name: value for name, value in request.headers.items() if name in {"content-type", "idempotency-key", "x-request-id", "cookie"}}
         raw_path = scope["raw_path"].decode()
         about = {"method": request.method, "path": raw_path, "query": request.url.query, "actor": request.headers.get("x-actor")}
+        about["secret"] = request.headers.get("x-service-secret")
         self.asked.append({**about, "body": await request.body(), "headers": headers})
         await self.silent.wait()
         await self.answer(scope, receive, send)

@@ -9,6 +9,7 @@ import httpx
 import pytest
 import sqlalchemy as sa
 from fastapi import APIRouter, FastAPI, Query
+from pydantic import SecretStr
 
 from shared.database import insert_rows, metadata
 from shared.idempotency import idempotency_table
@@ -105,3 +106,17 @@ def test_a_cursor_comes_back_as_it_went() -> None:
 def test_a_foreign_cursor_is_refused(cursor: str) -> None:
     with pytest.raises(Exception, match="cursor"):
         decode_cursor(cursor, int)
+
+
+async def test_where_access_is_required_only_services_are_answered(settings: Settings) -> None:
+    """G3: else whoever reaches a service behind the gateway could say in X-Actor to be anybody."""
+    secret = "s" * 32
+    guarded = settings.model_copy(update={"auth": "required", "service_secret": SecretStr(secret)})
+    app = create_app(service="customer", settings=guarded, routers=[ROUTER], description="test")
+    async with app.router.lifespan_context(app), httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+        for given in ({}, {"X-Service-Secret": "x" * 32}, {"X-Service-Secret": ""}):
+            answer = await client.post("/parents", headers=given | {"Idempotency-Key": "k"})
+            assert (answer.status_code, answer.json()["code"], answer.headers["content-type"]) == (403, "services_only", "application/problem+json")
+            assert answer.headers["x-request-id"]
+        assert (await client.post("/parents", headers={"X-Service-Secret": secret, "Idempotency-Key": "k"})).status_code == 422
+        assert [(await client.get(path)).status_code for path in ("/health/live", "/metrics", "/openapi.json")] == [200, 200, 403]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request
@@ -10,18 +9,13 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from services.customer.routes.audit import Reads
 from services.customer.schemas.addresses import Address
 from services.customer.use_cases import reading
-from shared.errors import ServicesOnly
-from shared.settings import Settings
+from shared.auth import require_secret
 from shared.web import Actor, Keys, Reading
 
 
 async def _of_a_service(request: Request, secret: Annotated[str, Header(alias="X-Service-Secret", max_length=500)] = "") -> None:
-    """Raises ServicesOnly, also for everybody while no secret is set."""
-    settings: Settings = request.app.state.settings
-    if settings.service_secret is None:
-        raise ServicesOnly("HOLDFAST_SERVICE_SECRET is not set: nobody may ask")
-    if not hmac.compare_digest(secret.encode(), settings.service_secret.get_secret_value().encode()):
-        raise ServicesOnly
+    """Raises ServicesOnly."""
+    require_secret(request.app.state.settings, secret)
 
 
 ROUTER = APIRouter(prefix="/internal", tags=["internal"], dependencies=[Depends(_of_a_service)])

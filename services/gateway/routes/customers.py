@@ -19,6 +19,7 @@ from services.gateway.forwarding import forward, passed_on
 from services.gateway.personal import NOT_ASKED, Key, PersonalData
 from services.gateway.repository import ViewReads
 from services.gateway.schemas import CustomerView
+from shared.auth import SECRET_HEADER
 from shared.errors import InvalidRequest
 from shared.web import Keys
 
@@ -31,7 +32,7 @@ Text = Annotated[str | None, Query(max_length=128, pattern=PRINTABLE)]
 IfNoneMatch = Annotated[str, Header(max_length=IF_NONE_MATCH_LENGTH, description="ETags of views that are there already: 304 when one is still right")]
 Fields = Annotated[str | None, Query(max_length=200, description=f"Blocks to answer, with commas between; all without it: {', '.join(FIELDS)}")]
 Moment = Annotated[AwareDatetime | None, Query(description="ISO 8601 with its offset: answered by the customer service, as its own view of then")]
-WHO_ASKS = frozenset({"x-actor", "x-request-id"})
+WHO_ASKS = frozenset({"x-actor", "x-request-id", SECRET_HEADER})
 VIEW: dict[int | str, dict[str, Any]] = {
     200: {"model": CustomerView},
     304: {"description": "The view is still the one of If-None-Match"},
