@@ -35,6 +35,7 @@ PUSH_DELIVERIES = Gauge("holdfast_push_deliveries", "Events for listeners that w
 LISTENERS = Gauge("holdfast_push_listeners", "Listeners by state: a paused one misses events", ["state"])
 STREAMS = Gauge("holdfast_streams", "Streams of server-sent events that are open")
 CHURN_ALARMS = Gauge("holdfast_churn_model_alarms", "Alarms of the newest look at the churn models: drift and calibration")
+REFUSALS = Counter("holdfast_refusals_total", "Requests refused for who asked, or how often", ["code"])
 REQUESTS = Counter("holdfast_requests_total", "HTTP requests", ["service", "method", "route", "status"])
 REQUEST_SECONDS = Histogram("holdfast_request_seconds", "HTTP requests", ["service", "route"])
 

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from typing import Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
+from services.gateway.access.describing import describe
+from services.gateway.access.guard import Guard, allowed, open_access
+from services.gateway.access.issuer import Issuer
+from services.gateway.access.settings import AccessSettings
+from services.gateway.access.tokens import fetching
 from services.gateway.circuit import Circuit
 from services.gateway.forwarding import check_neighbours, open_client
 from services.gateway.intake import UnderWay
@@ -15,11 +21,12 @@ from services.gateway.push.streaming import Streams
 from services.gateway.repository import ViewReads
 from services.gateway.routes import ROUTERS
 from services.gateway.routes.hub import PINGS_AT_ONCE
+from services.gateway.routes.issuer import ROUTER as ISSUER
 from services.gateway.settings import load
 from services.gateway.tables import WORKERS
 from shared.bus.opening import open_bus
 from shared.errors import catalogue
-from shared.settings import PORT_OFFSETS, Settings
+from shared.settings import PORT_OFFSETS, Settings, read
 from shared.web import create_app
 from shared.webhooks.guard import networks_of
 
@@ -47,6 +54,7 @@ TAGS = [
     {"name": "data quality", "description": "How complete and valid what is known of customers is, by who acquired them."},
     {"name": "operations", "description": "What was accepted, and what became of it."},
     {"name": "dead letters", "description": "Records that could not be applied: look, fix, replay."},
+    {"name": "access", "description": "API keys, and who was refused. Scopes and settings: docs/access.md."},
     {"name": "health", "description": "Whether the gateway and what is behind it answer."},
 ]
 _DESCRIPTION = """\
@@ -61,19 +69,42 @@ The one door to Holdfast. Lists are paged by `cursor`: pass `next_cursor` on unt
 
 
 def app(settings: Settings) -> FastAPI:
+    access = read(AccessSettings)
+    issuer = _demo_issuer(settings, access) if access.demo_issuer else None
     codes = "".join(f"| `{error.code}` | {error.status} | {error.title} |\n" for error in catalogue())
     created = create_app(
         service="gateway",
         settings=settings,
-        routers=ROUTERS,
+        routers=(*ROUTERS, *([ISSUER] if issuer else [])),
         description=f"{_DESCRIPTION}{codes}\n</details>",
         workers=WORKERS,
         lifespan=_open,
         checks=check_neighbours,
         sealed=True,
+        guard=Guard,
+        dependencies=[Depends(allowed)] if settings.auth == "required" else [],
     )
     created.title, created.openapi_tags = "Holdfast", TAGS
+    created.state.access_settings, created.state.issuer = access, issuer
+    _describe_access(created, access.token_url or ("/oauth2/token" if issuer else None), is_open=settings.auth == "open")
     return created
+
+
+def _demo_issuer(settings: Settings, access: AccessSettings) -> Issuer:
+    if settings.auth != "required" or not settings.is_local:
+        raise SystemExit("HOLDFAST_AUTH_DEMO_ISSUER is for demo and tests: only with HOLDFAST_AUTH=required, on 127.0.0.1")
+    return Issuer(name=settings.url_of("gateway"), audience=access.audience)
+
+
+def _describe_access(app: FastAPI, token_url: str | None, *, is_open: bool) -> None:
+    plain = app.openapi
+
+    def described() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = describe(plain(), token_url=token_url, is_open=is_open)
+        return app.openapi_schema
+
+    app.openapi = described  # type: ignore[method-assign]
 
 
 async def _open(app: FastAPI, stack: AsyncExitStack) -> None:
@@ -91,3 +122,14 @@ async def _open(app: FastAPI, stack: AsyncExitStack) -> None:
     app.state.bus = open_bus(app.state.settings)
     stack.push_async_callback(app.state.bus.close)
     await app.state.bus.start()
+    if app.state.settings.auth == "required":
+        await _open_access(app, stack)
+
+
+async def _open_access(app: FastAPI, stack: AsyncExitStack) -> None:
+    access, issuer, fetch = app.state.access_settings, app.state.issuer, None
+    if issuer:
+        access, fetch = access.model_copy(update={"issuer": issuer.name}), issuer.keys
+    elif access.jwks_url:
+        fetch = fetching(app.state.client, access.jwks_url)
+    await open_access(app, stack, access, fetch)

@@ -128,3 +128,39 @@ STREAM_HEAD = sa.Table(
 OUTBOX = outbox_table(METADATA)
 INBOX = inbox_tables(METADATA, OUTBOX)
 WORKERS = workers_table(METADATA)
+
+# The secret of a key is shown once, when it is made; here is its hash.
+API_KEYS = sa.Table(
+    "api_keys",
+    METADATA,
+    sa.Column("key_id", sa.Text, primary_key=True),
+    sa.Column("secret_hash", sa.Text, nullable=False, comment="SHA-256, hexadecimal"),
+    sa.Column("client", sa.Text, nullable=False, comment="whose it is; a client may have several"),
+    sa.Column("scopes", Json, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("created_by", sa.Text, nullable=False),
+    sa.Column("expires_at", Instant, nullable=False),
+    sa.Column("last_used_at", Instant, comment="to the hour"),
+    sa.Column("revoked_at", Instant),
+    sa.Column("revoked_by", sa.Text),
+)
+
+# Counted by the minute: who is refused often must not fill a table.
+REFUSALS = sa.Table(
+    "refusals",
+    METADATA,
+    sa.Column("minute", Instant, primary_key=True),
+    sa.Column("client", sa.Text, primary_key=True, comment="empty: nobody that is known"),
+    sa.Column("address", sa.Text, primary_key=True, comment="of IPv6 a /64"),
+    sa.Column("code", sa.Text, primary_key=True, comment="of the error catalogue"),
+    sa.Column("reason", sa.Text, primary_key=True, comment="the missing scope, or what is wrong with a token"),
+    sa.Column("count", sa.BigInteger, nullable=False),
+)
+
+USAGE = sa.Table(
+    "usage",
+    METADATA,
+    sa.Column("day", sa.Date, primary_key=True),
+    sa.Column("client", sa.Text, primary_key=True),
+    sa.Column("requests", sa.BigInteger, nullable=False),
+)
