@@ -10,13 +10,13 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --req
 UVLOCK := $(BIN)/python -m uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types generated docs stack stack-down replay import bench evaluate year train chaos audit-verify rotate-keys lock clean
+.PHONY: help run test check lint types generated docs stack stack-down replay import bench evaluate year train chaos api-key audit-verify rotate-keys lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: $(VENV)/.run ## Start everything with a simulated operator (PORT=8000; STACK=1: on Kafka and PostgreSQL)
-	@exec $(BIN)/python -m deploy.run $(if $(PORT),--port $(PORT)) $(if $(STACK),--stack)
+run: $(VENV)/.run ## Start everything with a simulated operator (PORT=8000; STACK=1: on Kafka and PostgreSQL; AUTH=1: access by key)
+	@exec $(BIN)/python -m deploy.run $(if $(PORT),--port $(PORT)) $(if $(STACK),--stack) $(if $(AUTH),--auth)
 
 test: $(VENV)/.dev ## Run the tests, on real Kafka and PostgreSQL where the machine has them
 	@$(BIN)/python -m deploy.stack install || true
@@ -69,6 +69,9 @@ train: $(VENV)/.dev ## Train churn models on what this system observed, or say w
 
 chaos: $(VENV)/.dev ## Kill workers at random under load, then audit every invariant (minutes)
 	@$(BIN)/python -m deploy.chaos $(ARGS)
+
+api-key: $(VENV)/.run ## Make an API key and print it, this once: CLIENT=crm SCOPES="customers:read events:write" (SCOPES=all; ARGS="--days 90")
+	@$(BIN)/python -m services.gateway.keys create "$(CLIENT)" $(SCOPES) $(ARGS)
 
 audit-verify: $(VENV)/.run ## Walk the audit log: exit code 1 and the first entry that was touched, if one was
 	@$(BIN)/python -m services.customer.audit_verify

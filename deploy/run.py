@@ -18,6 +18,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from deploy.demo import access
 from shared.clock import SCALE_VARIABLE, Scale
 from shared.settings import PORT_OFFSETS
 
@@ -43,6 +44,8 @@ def main() -> int:
     scale = _load_clock(data / "clock", rate=SECONDS_PER_DAY / arguments.day_seconds)
     environment |= {SCALE_VARIABLE: str(scale), "HOLDFAST_DATA_DIR": str(data), "HOLDFAST_PORT": str(arguments.port)}
     environment.setdefault("HOLDFAST_LOG_LEVEL", "warning")
+    if arguments.auth or environment.get("HOLDFAST_AUTH") == "required":
+        environment |= access.required(environment)
     return _run(arguments, environment, data, scale)
 
 
@@ -55,11 +58,12 @@ def _run(arguments: argparse.Namespace, environment: dict[str, str], data: Path,
         children.append(_spawn(environment, "services"))
         _wait(children, FIRST_VIEW_SECONDS, lambda: _get(f"{url}/health/ready"))
         _say(f"Services ready after {time.monotonic() - started:.0f} s. Starting the simulated operator ...")
-        children.append(
-            _spawn(environment, "deploy.demo", "--url", url, "--data-dir", str(data), "--customers", str(arguments.customers), "--seed", str(arguments.seed))
-        )
-        customer_id = _wait(children, FIRST_VIEW_SECONDS, lambda: _first_customer(data, url))
-        _say(_banner(url, customer_id, time.monotonic() - started, arguments.day_seconds))
+        key = access.make_key(environment, "demo", "all") if environment.get("HOLDFAST_AUTH") == "required" else None
+        ours = {access.KEY_VARIABLE: access.make_key(environment, "operator", *access.OPERATOR)} if key else {}
+        operator = ("--url", url, "--data-dir", str(data), "--customers", str(arguments.customers), "--seed", str(arguments.seed))
+        children.append(_spawn(environment | ours, "deploy.demo", *operator))
+        customer_id = _wait(children, FIRST_VIEW_SECONDS, lambda: _first_customer(data, url, key))
+        _say(_banner(url, customer_id, time.monotonic() - started, arguments.day_seconds, key))
         while True:
             _wait(children, CLOCK_SAVED_EVERY_SECONDS, lambda: None)
             _save_clock(data / "clock", scale)
@@ -79,6 +83,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make run", description=__doc__)
     parser.add_argument("--port", type=int, default=8000, help="the gateway's; the services take the next three")
     parser.add_argument("--stack", action="store_true", help="on the Kafka and PostgreSQL that `make stack` started")
+    parser.add_argument("--auth", action="store_true", help="access is required: a key to try it with is printed")
     parser.add_argument("--customers", type=int, default=400)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--day-seconds", type=float, default=10.0, help="real seconds that a simulated day takes")
@@ -130,26 +135,28 @@ def _wait(children: list[subprocess.Popen[bytes]], seconds: float, ready: Callab
     return None
 
 
-def _get(url: str) -> Any:
+def _get(url: str, key: str | None = None) -> Any:
     """The JSON answer, None unless it is a success."""
+    asked = urllib.request.Request(url, headers={"Authorization": f"Bearer {key}"} if key else {})
     try:
-        with urllib.request.urlopen(url, timeout=2) as response:
+        with urllib.request.urlopen(asked, timeout=2) as response:
             return json.loads(response.read())
     except (urllib.error.URLError, OSError, ValueError):
         return None
 
 
-def _first_customer(data: Path, url: str) -> str | None:
+def _first_customer(data: Path, url: str, key: str | None) -> str | None:
     """Someone whose 360 view is answered already: the first of the operator's customers."""
     truth = data / "operator" / "truth.jsonl"
     if not truth.exists():
         return None
     with truth.open() as lines:
         customer_id = str(json.loads(next(lines))["customer_id"])
-    return customer_id if _get(f"{url}/v1/customers/{customer_id}") else None
+    return customer_id if _get(f"{url}/v1/customers/{customer_id}", key) else None
 
 
-def _banner(url: str, customer_id: str | None, seconds: float, day_seconds: float) -> str:
+def _banner(url: str, customer_id: str | None, seconds: float, day_seconds: float, key: str | None) -> str:
+    may = f"Access is required. A key that may do everything, for {access.KEY_DAYS} days:\n\n  {key}\n" if key else "The API is open, on this machine only."
     view = f"{url}/v1/customers/{customer_id}" if customer_id else f"{url}/v1/alerts"
     return f"""
 Holdfast is running; first 360 view answered after {seconds:.0f} s.
@@ -164,7 +171,7 @@ Holdfast is running; first 360 view answered after {seconds:.0f} s.
   Reconciliation  {url}/v1/reconciliation
   Health          {url}/health/ready
 
-A simulated day takes {day_seconds:g} s. The API is open, on this machine only. Ctrl-C stops; starting again continues.
+A simulated day takes {day_seconds:g} s. {may} Ctrl-C stops; starting again continues.
 """
 
 

@@ -50,7 +50,7 @@ def check_dockerfile(path: Path) -> None:
 
 
 def check_compose(path: Path) -> None:
-    done = run("docker-compose", "--file", path, "config", "--quiet", HOLDFAST_DATABASE_PASSWORD="any")
+    done = run("docker-compose", "--file", path, "config", "--quiet", HOLDFAST_DATABASE_PASSWORD="any", HOLDFAST_SERVICE_SECRET="any")
     if done.returncode != 0:
         message = " ".join(done.stderr.replace(f"validating {path}: ", "").split())
         raise Invalid(path, line_of_compose_error(path.read_text(), message), message)

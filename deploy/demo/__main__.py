@@ -11,8 +11,8 @@ from pathlib import Path
 
 import httpx
 
+from deploy.demo import access, truth
 from deploy.demo import state as states
-from deploy.demo import truth
 from deploy.demo.desk import Desk
 from deploy.demo.events import midnight
 from deploy.demo.sales import Sales
@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> None:
     stream = Stream(
         seed=state.seed, size=state.customers, first_day=state.first_day, fault_rate=state.fault_rate, sent_until=state.sent_until, contacts=state.contacts()
     )
-    with httpx.Client(base_url=options.url, timeout=30, trust_env=False) as client:
+    with httpx.Client(base_url=options.url, timeout=30, trust_env=False, headers=access.headers()) as client:
         sender, desk = Sender(client, state.counts, say=say), Desk(client, state, stream, save=save, say=say)
         sales = Sales(client, state, stream, say=say)
         history_ends = clock.now()

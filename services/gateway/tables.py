@@ -1,4 +1,4 @@
-"""The tables of the gateway: nothing here is the truth, all of it but the listeners can be built again from the topics."""
+"""The tables of the gateway. But for listeners and access, nothing here is the truth: it can be built again from the topics."""
 
 from __future__ import annotations
 
