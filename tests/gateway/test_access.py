@@ -15,6 +15,7 @@ import pytest
 import sqlalchemy as sa
 from fastapi.routing import iter_route_contexts
 
+from services.gateway.access import managing
 from services.gateway.access.guard import is_open
 from services.gateway.access.scopes import ACT_FOR_OTHERS, ALL, PERSONAL, needed
 from services.gateway.api import app
@@ -207,8 +208,16 @@ async def test_guessing_is_slowed_by_address_and_holds_up_nobody_who_is_known(do
     assert guesses[-1].json()["code"] == "too_many_failures" and int(guesses[-1].headers["retry-after"]) >= 1
     assert (await door.http.get("/v1/alerts", headers=bearer(key))).status_code == 200
     async with at_address(door, "10.2.2.2") as http:
+        ended = await key_for(door, "alerts:read")
+        async with door.database.transaction() as tx:
+            await managing.revoke(tx, ended.split("_")[1], by="test")
+        assert {(await http.get("/v1/alerts", headers=bearer(ended))).status_code for _ in range(12)} == {401}, "that is no guess"
         assert (await http.get("/v1/alerts", headers=bearer(f"hf_{'a' * 12}_{'b' * 43}"))).status_code == 401, "another address"
-    assert await refusals(door) == [("", "too_many_failures", "backing_off", 6), ("", "unauthenticated", "unknown_key", 7)]
+    assert await refusals(door) == [
+        ("", "too_many_failures", "backing_off", 6),
+        ("", "unauthenticated", "revoked", 12),
+        ("", "unauthenticated", "unknown_key", 7),
+    ]
 
 
 async def test_refusals_are_listed_and_can_not_fill_the_table(door: ServiceUnderTest) -> None:

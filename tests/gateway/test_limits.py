@@ -8,7 +8,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.gateway.access.limits import LONGEST_PAUSE_SECONDS, Backoff, Buckets, Quotas, headers_of, network_of
+from services.gateway.access.limits import LONGEST_PAUSE_SECONDS, Backoff, Buckets, Quotas, left_of, network_of, policy_of
 
 GAPS = st.lists(st.floats(min_value=0, max_value=5), max_size=80)
 ASKED = st.lists(st.sampled_from(["a", "b"]), min_size=1, max_size=40)
@@ -76,8 +76,5 @@ def test_a_line_with_many_addresses_is_one_caller() -> None:
 
 def test_the_headers_are_structured_fields() -> None:
     buckets, quotas = Buckets(rate_per_second=2, burst=10), Quotas(100)
-    headers = headers_of(buckets.take("c", 0.0), quotas.take("c", DAY, seconds_left=60), buckets, quotas)
-    assert headers == [
-        (b"ratelimit-policy", b'"burst";q=10;w=5, "day";q=100;w=86400'),
-        (b"ratelimit", b'"burst";r=9;t=1, "day";r=99;t=60'),
-    ]
+    assert policy_of(buckets, quotas) == b'"burst";q=10;w=5, "day";q=100;w=86400'
+    assert left_of(buckets.take("c", 0.0), quotas.take("c", DAY, seconds_left=60)) == b'"burst";r=9;t=1, "day";r=99;t=60'

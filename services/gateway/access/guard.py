@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.gateway.access import api_keys, repository, scopes, tokens
 from services.gateway.access.ledger import Ledger
-from services.gateway.access.limits import DAY_SECONDS, Backoff, Buckets, Quotas, headers_of
+from services.gateway.access.limits import DAY_SECONDS, Backoff, Buckets, Quotas, left_of, policy_of
 from services.gateway.access.principal import Principal, Verified
 from services.gateway.access.settings import AccessSettings
 from shared import clock
@@ -24,6 +24,8 @@ OPEN_PATHS = frozenset({"/", "/docs", "/openapi.json", "/events/docs", "/events/
 OPEN_FOLDERS = ("/docs/assets/", "/health/", "/console/")
 """Pages, what they load, and what orchestrators ask. Everything else needs a principal, also what is not there."""
 LONGEST_CREDENTIALS = 8_000
+GUESSES = frozenset({"malformed", "algorithm", "type", "unknown_key", "signature"})
+"""Not what was right once: many clients of one address whose tokens expire would hold up each other."""
 USED_TO_THE = timedelta(hours=1)
 REFUSALS = frozenset({401, 403, 429})
 
@@ -43,6 +45,7 @@ class Access:
         self.verified = Verified()
         self.buckets = Buckets(rate_per_second=settings.rate_per_second, burst=settings.burst)
         self.quotas = Quotas(settings.daily_quota)
+        self._policy = policy_of(self.buckets, self.quotas)
         self.ledger = Ledger(database, self.quotas)
         self._backoff = Backoff()
 
@@ -60,8 +63,9 @@ class Access:
             raise TooManyFailures(retry_after_seconds=wait, reason="backing_off")
         try:
             token = await self._verify(authorization)
-        except Unauthenticated:
-            self._backoff.fail(address, now)
+        except Unauthenticated as error:
+            if error.extra.get("reason") in GUESSES:
+                self._backoff.fail(address, now)
             raise
         self.verified.keep(authorization, token.principal, now=now, seconds_left=token.seconds_left)
         return token.principal
@@ -76,7 +80,7 @@ class Access:
             refusal = RateLimited(retry_after_seconds=burst.wait_seconds)
         elif day.wait_seconds:
             refusal = QuotaExceeded(retry_after_seconds=day.wait_seconds)
-        return Admission(headers_of(burst, day, self.buckets, self.quotas), refusal)
+        return Admission([(b"ratelimit-policy", self._policy), (b"ratelimit", left_of(burst, day))], refusal)
 
     async def _verify(self, authorization: bytes) -> tokens.Token:
         scheme, _, text = authorization.decode("latin-1").partition(" ")

@@ -108,9 +108,12 @@ def network_of(address: str) -> str:
     return address
 
 
-def headers_of(burst: Level, day: Level, buckets: Buckets, quotas: Quotas) -> list[tuple[bytes, bytes]]:
-    """RateLimit fields as of draft-ietf-httpapi-ratelimit-headers-10."""
+def policy_of(buckets: Buckets, quotas: Quotas) -> bytes:
+    """The field RateLimit-Policy, as of draft-ietf-httpapi-ratelimit-headers-10."""
     window = ceil(buckets.burst / buckets.rate_per_second)
-    policy = f'"burst";q={buckets.burst};w={window}, "day";q={quotas.daily};w={DAY_SECONDS}'
-    left = f'"burst";r={burst.left};t={burst.full_in_seconds}, "day";r={day.left};t={day.full_in_seconds}'
-    return [(b"ratelimit-policy", policy.encode()), (b"ratelimit", left.encode())]
+    return f'"burst";q={buckets.burst};w={window}, "day";q={quotas.daily};w={DAY_SECONDS}'.encode()
+
+
+def left_of(burst: Level, day: Level) -> bytes:
+    """The field RateLimit."""
+    return f'"burst";r={burst.left};t={burst.full_in_seconds}, "day";r={day.left};t={day.full_in_seconds}'.encode()
