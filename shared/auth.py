@@ -6,6 +6,7 @@ import hmac
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from shared import telemetry
 from shared.errors import ServicesOnly
 from shared.settings import Settings
 
@@ -35,5 +36,9 @@ class OnlyServices:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] not in OPEN_PATHS:
-            require_secret(self._settings, dict(scope["headers"]).get(SECRET_HEADER.encode(), b"").decode("latin-1"))
+            try:
+                require_secret(self._settings, dict(scope["headers"]).get(SECRET_HEADER.encode(), b"").decode("latin-1"))
+            except ServicesOnly as error:
+                telemetry.REFUSALS.labels(error.code).inc()
+                raise
         await self._app(scope, receive, send)

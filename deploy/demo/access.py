@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 
-KEY_VARIABLE = "HOLDFAST_DEMO_KEY"
+KEY_VARIABLE = "HOLDFAST_API_KEY"
 """An environment variable and no argument: arguments are shown by `ps`."""
 KEY_DAYS = "30"
 OPERATOR = ("events:write", "tasks:read", "tasks:write", "prospects:write")

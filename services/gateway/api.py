@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from functools import cache
 from typing import Any
 
 from fastapi import Depends, FastAPI
@@ -99,10 +100,9 @@ def _demo_issuer(settings: Settings, access: AccessSettings) -> Issuer:
 def _describe_access(app: FastAPI, token_url: str | None, *, is_open: bool) -> None:
     plain = app.openapi
 
+    @cache
     def described() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            app.openapi_schema = describe(plain(), token_url=token_url, is_open=is_open)
-        return app.openapi_schema
+        return describe(plain(), token_url=token_url, is_open=is_open)
 
     app.openapi = described  # type: ignore[method-assign]
 

@@ -118,5 +118,6 @@ async def test_where_access_is_required_only_services_are_answered(settings: Set
             answer = await client.post("/parents", headers=given | {"Idempotency-Key": "k"})
             assert (answer.status_code, answer.json()["code"], answer.headers["content-type"]) == (403, "services_only", "application/problem+json")
             assert answer.headers["x-request-id"]
+        assert 'holdfast_refusals_total{code="services_only"}' in (await client.get("/metrics")).text
         assert (await client.post("/parents", headers={"X-Service-Secret": secret, "Idempotency-Key": "k"})).status_code == 422
         assert [(await client.get(path)).status_code for path in ("/health/live", "/metrics", "/openapi.json")] == [200, 200, 403]

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import base64
+import os
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import date
@@ -121,7 +122,9 @@ def _cards(arguments: argparse.Namespace) -> int:
 def _register(arguments: argparse.Namespace) -> int:
     body = {"content_base64": base64.b64encode(arguments.model.read_bytes()).decode()}
     url = f"{arguments.gateway.rstrip('/')}/v1/churn/models"
-    answer = httpx.post(url, json=body, headers={"X-Actor": arguments.actor}, timeout=ANSWER_SECONDS, trust_env=False)
+    key = os.environ.get("HOLDFAST_API_KEY")
+    headers = {"X-Actor": arguments.actor} | ({"Authorization": f"Bearer {key}"} if key else {})
+    answer = httpx.post(url, json=body, headers=headers, timeout=ANSWER_SECONDS, trust_env=False)
     said = answer.json()
     if answer.is_error:
         _say(f"{said.get('code')}: {said.get('detail')}")
