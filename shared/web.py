@@ -169,6 +169,7 @@ def _headers_of(error: HoldfastError) -> dict[str, str] | None:
 
 async def _on_expected(request: Request, error: Exception) -> Response:
     assert isinstance(error, HoldfastError)
+    request.state.error = error
     return problem(error, instance=request.url.path)
 
 

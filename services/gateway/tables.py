@@ -152,7 +152,7 @@ REFUSALS = sa.Table(
     sa.Column("minute", Instant, primary_key=True),
     sa.Column("client", sa.Text, primary_key=True, comment="empty: nobody that is known"),
     sa.Column("address", sa.Text, primary_key=True, comment="of IPv6 a /64"),
-    sa.Column("code", sa.Text, primary_key=True, comment="of the error catalogue"),
+    sa.Column("code", sa.Text, primary_key=True, comment="of the error catalogue; http_403, http_429: of a service behind"),
     sa.Column("reason", sa.Text, primary_key=True, comment="the missing scope, or what is wrong with a token"),
     sa.Column("count", sa.BigInteger, nullable=False),
 )

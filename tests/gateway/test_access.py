@@ -14,6 +14,7 @@ import httpx
 import pytest
 import sqlalchemy as sa
 from fastapi.routing import iter_route_contexts
+from starlette.responses import Response
 
 from services.gateway.access import managing
 from services.gateway.access.guard import is_open
@@ -89,6 +90,10 @@ async def test_a_key_opens_what_its_scopes_say(gateway: ServiceUnderTest, neighb
     assert (await get(f"{personal}?reveal=true", headers=bearer(seeing))).status_code == 200
     assert (await get(f"/v1/customers?msisdn={NUMBER}", headers=bearer(seeing))).status_code == 404, "nobody has it"
     assert {one["secret"] for one in neighbour.asked} == {SECRET}
+    neighbour.answer = Response(status_code=403)
+    assert (await get("/v1/campaigns", headers=bearer(key))).status_code == 403
+    found = await refusals(gateway)
+    assert ("crm", "http_403", "", 1) in found and ("", "unauthenticated", "nothing_presented", 2) in found and ("crm", "forbidden", PERSONAL, 7) in found
 
 
 async def test_keys_are_managed_over_http_and_kept_as_hashes(gateway: ServiceUnderTest, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -100,6 +105,7 @@ async def test_keys_are_managed_over_http_and_kept_as_hashes(gateway: ServiceUnd
 
     beyond = await gateway.http.post("/v1/api-keys", headers=bearer(admin), json=body | {"scopes": ["alerts:read", PERSONAL]})
     assert (beyond.status_code, beyond.json()["scope"]) == (403, PERSONAL), "a key is no way to more"
+    assert ("admin", "forbidden", PERSONAL, 1) in await refusals(gateway)
     for wrong in ({"scopes": ["alerts:all"]}, {"scopes": []}, {"days": 0}, {"days": 731}, {"client": "a\nb"}, {"client": " a"}, {"more": 1}):
         assert (await gateway.http.post("/v1/api-keys", headers=bearer(admin), json=body | wrong)).status_code == 422, wrong
     assert (await gateway.http.get("/v1/api-keys", headers=bearer(made["key"]))).status_code == 403

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from fastapi import FastAPI, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -82,6 +82,11 @@ class Access:
             refusal = QuotaExceeded(retry_after_seconds=day.wait_seconds)
         return Admission([(b"ratelimit-policy", self._policy), (b"ratelimit", left_of(burst, day))], refusal)
 
+    def note(self, scope: Scope, client: str, error: HoldfastError | None, status: int) -> None:
+        """A refusal. Without an `error` of ours a service behind gave it."""
+        reason = error.extra.get("reason") or error.extra.get("scope") or "" if error else ""
+        self.ledger.refused(client=client, address=address_of(scope), code=error.code if error else f"http_{status}", reason=str(reason))
+
     async def _verify(self, authorization: bytes) -> tokens.Token:
         scheme, _, text = authorization.decode("latin-1").partition(" ")
         if scheme.casefold() != "bearer" or not text or len(text) > LONGEST_CREDENTIALS:
@@ -128,10 +133,13 @@ class Guard:
             return
         access: Access = scope["app"].state.access
         given, client, headers = dict(scope["headers"]), "", list[tuple[bytes, bytes]]()
+        state: dict[str, Any] = scope.setdefault("state", {})
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message["headers"], *headers]
+                if message["status"] in REFUSALS:
+                    access.note(scope, client, state.get("error"), message["status"])
             await send(message)
 
         try:
@@ -143,10 +151,10 @@ class Guard:
                 raise admission.refusal
             actor = actor_of(principal, given.get(b"x-actor"))
         except HoldfastError as error:
-            note(access, scope, client, error)
+            state["error"] = error
             await problem(error, instance=scope["path"])(scope, receive, answer)
             return
-        scope.setdefault("state", {})["principal"] = principal
+        state["principal"] = principal
         scope["headers"] = [*((name, value) for name, value in scope["headers"] if name != b"x-actor"), (b"x-actor", actor)]
         await self._app(scope, receive, answer)
 
@@ -159,9 +167,7 @@ async def allowed(request: Request) -> None:
     route = request.scope["route"]
     scope = scopes.missing(principal.scopes, scopes.needed(route.tags, route.operation_id, request.method, request.url.query))
     if scope is not None:
-        error = Forbidden(f"{principal.client} has no scope {scope}", scope=scope)
-        note(request.app.state.access, request.scope, principal.client, error)
-        raise error
+        raise Forbidden(f"{principal.client} has no scope {scope}", scope=scope)
 
 
 def is_open(path: str) -> bool:
@@ -182,22 +188,12 @@ def address_of(scope: Scope) -> str:
     return scope["client"][0] if scope.get("client") else ""
 
 
-def note(access: Access, scope: Scope, client: str, error: HoldfastError) -> None:
-    if error.status in REFUSALS:
-        reason = str(error.extra.get("reason") or error.extra.get("scope") or "")
-        access.ledger.refused(client=client, address=address_of(scope), code=error.code, reason=reason)
-
-
 async def open_access(app: FastAPI, stack: AsyncExitStack, settings: AccessSettings, fetch: tokens.Fetch | None) -> None:
     """While the API runs. `fetch`: the keys of the issuer of tokens, None without one."""
-    keys = (
-        tokens.KeySet(
-            fetch, refresh_seconds=settings.jwks_refresh_seconds, pause_seconds=settings.jwks_pause_seconds, stale_seconds=settings.jwks_stale_seconds
-        )
-        if fetch
-        else None
-    )
-    if keys:
+    keys = None
+    if fetch:
+        refresh, pause, stale = settings.jwks_refresh_seconds, settings.jwks_pause_seconds, settings.jwks_stale_seconds
+        keys = tokens.KeySet(fetch, refresh_seconds=refresh, pause_seconds=pause, stale_seconds=stale)
         stack.push_async_callback(keys.close)
     app.state.access = Access(settings, app.state.database, keys)
     await stack.enter_async_context(app.state.access.ledger.running())

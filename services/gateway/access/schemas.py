@@ -53,7 +53,7 @@ class Refused(BaseModel):
     minute: datetime
     client: str = Field(description="Empty: nobody that is known")
     address: str = Field(description="Where from; of IPv6 a /64")
-    code: str = Field(description="Of the error catalogue")
+    code: str = Field(description="Of the error catalogue; `http_403` or `http_429` where a service behind refused it")
     reason: str = Field(description="The missing scope, or what is wrong with a key or token")
     count: int
 

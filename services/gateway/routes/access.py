@@ -47,7 +47,7 @@ async def revoke_api_key(request: Request, actor: Actor, key_id: Annotated[str, 
 
 @ROUTER.get("/access/refusals", operation_id="list_refusals", summary="Requests that were refused, by the minute, newest first")
 async def list_refusals(connection: Reading, client: Client = None, limit: Limit = 50, cursor: Cursor = None) -> Refusals:
-    """401, 403 and 429 of the gateway itself. Those that are alike are counted; they are here within seconds."""
+    """401, 403 and 429. Those that are alike are counted; they are here within seconds."""
     position = decode_cursor(cursor, str, str, str, str, str)
     before = (moment_of(position[0]), *position[1:]) if position else None
     rows = await repository.list_refusals(connection, client=client, before=before, limit=limit)

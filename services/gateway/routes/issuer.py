@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from services.gateway.access.api_keys import PREFIX
-from services.gateway.access.guard import Access, address_of, note
+from services.gateway.access.guard import Access, address_of
 from services.gateway.access.issuer import Issuer
 from services.gateway.body import read_body
 from shared.errors import BodyTooLarge, HoldfastError, Unauthenticated
@@ -42,7 +42,7 @@ async def token(request: Request) -> Response:
     try:
         principal = await access.principal(f"Bearer {PREFIX}{client_id}_{secret}".encode(), address_of(request.scope))
     except HoldfastError as error:
-        note(access, request.scope, "", error)
+        access.note(request.scope, "", error, error.status)
         return _refused("invalid_client", status=401) if isinstance(error, Unauthenticated) else problem(error, instance=request.url.path)
     wanted = frozenset(form.get("scope", "").split()) or principal.scopes
     if not wanted <= principal.scopes:

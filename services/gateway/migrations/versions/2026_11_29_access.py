@@ -29,7 +29,7 @@ def upgrade() -> None:
     sa.Column('minute', shared.database.Instant(timezone=True), nullable=False),
     sa.Column('client', sa.Text(), nullable=False, comment='empty: nobody that is known'),
     sa.Column('address', sa.Text(), nullable=False, comment='of IPv6 a /64'),
-    sa.Column('code', sa.Text(), nullable=False, comment='of the error catalogue'),
+    sa.Column('code', sa.Text(), nullable=False, comment='of the error catalogue; http_403, http_429: of a service behind'),
     sa.Column('reason', sa.Text(), nullable=False, comment='the missing scope, or what is wrong with a token'),
     sa.Column('count', sa.BigInteger(), nullable=False),
     sa.PrimaryKeyConstraint('minute', 'client', 'address', 'code', 'reason', name=op.f('pk_refusals'))
