@@ -25,7 +25,7 @@ MOST_LISTED = 1_000
 
 
 def main() -> int:
-    return asyncio.run(run(settings.load().database_url("gateway"), _parse()))
+    return asyncio.run(run(settings.load().database_url("gateway"), parsed()))
 
 
 async def run(database_url: str, arguments: argparse.Namespace) -> int:
@@ -62,7 +62,7 @@ async def _revoke(database: Database, arguments: argparse.Namespace) -> list[str
     return [f"{row.key_id} of {row.client} was revoked at {row.revoked_at:%Y-%m-%d %H:%M} UTC by {row.revoked_by}"]
 
 
-def _parse() -> argparse.Namespace:
+def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m services.gateway.keys", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
     creating = commands.add_parser("create", help="make a key and print it, this once")
