@@ -6,7 +6,7 @@ import shared.database
 
 
 revision = 'access'
-down_revision = 'f934043c5f91'
+down_revision = "push"
 branch_labels = None
 depends_on = None
 
