@@ -234,6 +234,10 @@ async def test_what_earns_and_what_does_not(points: ServiceUnderTest) -> None:
     found = await view(points, "C-2")
     assert (found["balance"], found["level"], found["expiring_on"], found["entries"]) == (0, None, None, [])
     assert (await points.http.get("/loyalty/C-9")).status_code == 404
+    (only,) = (await points.http.get("/loyalty")).json()["items"]
+    assert (only["customer_id"], only["level"]) == ("C-1", "member")
+    first = (await points.http.get("/loyalty", params={"limit": 1})).json()
+    assert (await points.http.get("/loyalty", params={"limit": 1, "cursor": first["next_cursor"]})).json() == {"items": [], "next_cursor": None}
 
 
 async def test_a_redemption_over_http(points: ServiceUnderTest) -> None:

@@ -265,6 +265,7 @@ ALL = (
         "POST", "/save-desk/{customer_id}", RETENTION, "tasks", "open_save_desk_call", "A caller wants to leave: risk, reasons, offers, script", once=True,
         status=201,
     ),
+    Passed("GET", "/loyalty", RETENTION, "loyalty", "list_loyalty_members", "The members of the club and their levels, by id", paged=True),
     Passed("GET", "/loyalty/{customer_id}", RETENTION, "loyalty", "get_loyalty", "Points, when they expire, and the level in the club"),
     Passed(
         "POST", "/loyalty/{customer_id}/redeem", RETENTION, "loyalty", "redeem_points", "Spend points; 409 when fewer are there", body=Redemption,

@@ -80,6 +80,14 @@ async def members(tx: Transaction, customer_ids: Collection[str]) -> dict[str, M
     return {row.customer_id: Member(**row._mapping) for row in rows}
 
 
+async def list_members(tx: Transaction, *, after: str | None, limit: int) -> Sequence[sa.Row[Any]]:
+    """Who has a level, by id: of a person whose ids were merged, the id that carries on."""
+    query = sa.select(LOYALTY_MEMBERS).where(LOYALTY_MEMBERS.c.level.is_not(None))
+    if after is not None:
+        query = query.where(LOYALTY_MEMBERS.c.customer_id > after)
+    return (await tx.execute(query.order_by(LOYALTY_MEMBERS.c.customer_id).limit(limit))).all()
+
+
 async def due(tx: Transaction, today: date, *, limit: int) -> list[str]:
     query = sa.select(LOYALTY_MEMBERS.c.customer_id).where(LOYALTY_MEMBERS.c.due_on <= today)
     return list(await tx.scalars(query.order_by(LOYALTY_MEMBERS.c.due_on, LOYALTY_MEMBERS.c.customer_id).limit(limit)))

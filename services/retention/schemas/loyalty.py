@@ -53,6 +53,17 @@ class LoyaltyView(View):
     entries: list[EntryView] = Field(description="The last 100, newest first")
 
 
+class MemberView(View):
+    customer_id: str
+    level: str
+    level_since: datetime
+
+
+class Members(BaseModel):
+    items: list[MemberView]
+    next_cursor: str | None
+
+
 class DifferingCustomer(View):
     """`entry_`: by the ledger's entries, `kept_`: as balances are kept, `lot_`: by what is left of each payment."""
 
