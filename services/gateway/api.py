@@ -25,6 +25,8 @@ from services.gateway.routes.hub import PINGS_AT_ONCE
 from services.gateway.routes.issuer import ROUTER as ISSUER
 from services.gateway.settings import load
 from services.gateway.tables import WORKERS
+from services.gateway.tmforum import ROUTERS as TMFORUM_ROUTERS
+from services.gateway.tmforum import TAGS as TMFORUM_TAGS
 from shared.bus.opening import open_bus
 from shared.errors import catalogue
 from shared.settings import PORT_OFFSETS, Settings, read
@@ -57,6 +59,7 @@ TAGS = [
     {"name": "dead letters", "description": "Records that could not be applied: look, fix, replay."},
     {"name": "access", "description": "API keys, and who was refused. Scopes and settings: docs/access.md."},
     {"name": "health", "description": "Whether the gateway and what is behind it answer."},
+    *TMFORUM_TAGS,
 ]
 _DESCRIPTION = """\
 The one door to Holdfast. Lists are paged by `cursor`: pass `next_cursor` on until it is null. Every failure is a problem document
@@ -76,7 +79,7 @@ def app(settings: Settings) -> FastAPI:
     created = create_app(
         service="gateway",
         settings=settings,
-        routers=(*ROUTERS, *([ISSUER] if issuer else [])),
+        routers=(*ROUTERS, *TMFORUM_ROUTERS, *([ISSUER] if issuer else [])),
         description=f"{_DESCRIPTION}{codes}\n</details>",
         workers=WORKERS,
         lifespan=_open,

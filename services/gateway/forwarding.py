@@ -43,7 +43,7 @@ async def forward(request: Request, service: str, *path: str, seconds: float = A
     client: httpx.AsyncClient = request.app.state.client
     outgoing = client.build_request(
         request.method,
-        request.app.state.settings.url_of(service) + _joined(path),
+        request.app.state.settings.url_of(service) + joined(path),
         params=request.url.query,
         headers=passed_on(request),
         content=body,
@@ -92,7 +92,7 @@ async def _check_bus(bus: Bus) -> str:
     return "up"
 
 
-def _joined(path: tuple[str, ...]) -> str:
+def joined(path: tuple[str, ...]) -> str:
     """Ids come from outside: one must not lead to another resource."""
     if {".", ".."} & set(path):
         raise NotFound

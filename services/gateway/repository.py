@@ -147,6 +147,22 @@ async def find_members(tx: Transaction, customer_id: str) -> Rows:
     return list(found.values())
 
 
+async def list_views(tx: Transaction, block: str, *, offset: int, limit: int, customer_ids: Collection[str] | None = None) -> Rows:
+    """Of customers who are here and have this block, by id."""
+    query = sa.select(VIEWS).where(_is_here(block))
+    if customer_ids is not None:
+        query = query.where(among(tx, VIEWS.c.customer_id, customer_ids))
+    return (await tx.execute(query.order_by(VIEWS.c.customer_id).offset(offset).limit(limit))).all()
+
+
+async def count_views(tx: Transaction, block: str) -> int:
+    return (await tx.execute(sa.select(sa.func.count()).select_from(VIEWS).where(_is_here(block)))).scalar_one()
+
+
+def _is_here(block: str) -> sa.ColumnElement[bool]:
+    return sa.and_(VIEWS.c.merged_into.is_(None), VIEWS.c.erased_at.is_(None), VIEWS.c[block].is_not(None), VIEWS.c[block] != "null")
+
+
 async def list_alerts(tx: Transaction, filters: Fields, *, before: tuple[datetime, str] | None, limit: int) -> Rows:
     """Newest first."""
     query = _filtered(tx, ALERTS, filters)

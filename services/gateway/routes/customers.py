@@ -14,12 +14,12 @@ from pydantic import AwareDatetime
 from starlette.responses import Response
 
 from services.gateway import use_cases
+from services.gateway.access.guard import allowed
 from services.gateway.answer import FIELDS, PERSONAL, Asked, answer
-from services.gateway.forwarding import forward, passed_on
-from services.gateway.personal import NOT_ASKED, Key, PersonalData
-from services.gateway.repository import ViewReads
+from services.gateway.forwarding import forward
+from services.gateway.personal import NOT_ASKED, personal_of
+from services.gateway.reads import Views, reads_of
 from services.gateway.schemas import CustomerView
-from shared.auth import SECRET_HEADER
 from shared.errors import InvalidRequest
 from shared.web import Keys
 
@@ -32,7 +32,6 @@ Text = Annotated[str | None, Query(max_length=128, pattern=PRINTABLE)]
 IfNoneMatch = Annotated[str, Header(max_length=IF_NONE_MATCH_LENGTH, description="ETags of views that are there already: 304 when one is still right")]
 Fields = Annotated[str | None, Query(max_length=200, description=f"Blocks to answer, with commas between; all without it: {', '.join(FIELDS)}")]
 Moment = Annotated[AwareDatetime | None, Query(description="ISO 8601 with its offset: answered by the customer service, as its own view of then")]
-WHO_ASKS = frozenset({"x-actor", "x-request-id", SECRET_HEADER})
 VIEW: dict[int | str, dict[str, Any]] = {
     200: {"model": CustomerView},
     304: {"description": "The view is still the one of If-None-Match"},
@@ -50,7 +49,8 @@ class ViewRoute(APIRoute):
             customer_id: str = request.path_params.get("customer_id", "")
             if request.scope["query_string"] or not PLAIN_ID.match(customer_id) or len(request.headers.get("if-none-match", "")) > IF_NONE_MATCH_LENGTH:
                 return await with_parameters(request)
-            return await _answer(request, await use_cases.view(_reads(request), customer_id), ALL_FIELDS, request.headers.get("if-none-match", ""))
+            await allowed(request)
+            return await _answer(request, await use_cases.view(await reads_of(request), customer_id), ALL_FIELDS, request.headers.get("if-none-match", ""))
 
         return handle
 
@@ -61,6 +61,7 @@ ROUTER = APIRouter(prefix="/v1/customers", tags=["customers"], route_class=ViewR
 @ROUTER.get("/{customer_id}", operation_id="get_customer", summary="The whole story of one customer, in one call", responses=VIEW)
 async def get_customer(
     request: Request,
+    views: Views,
     customer_id: CustomerId,
     fields: Fields = None,
     as_of: Moment = None,
@@ -73,12 +74,13 @@ async def get_customer(
     if as_of or known_at:
         return await forward(request, "customer", "customers", customer_id)
     chosen = _chosen(fields)
-    return await _answer(request, await use_cases.view(_reads(request), customer_id), chosen, if_none_match)
+    return await _answer(request, await use_cases.view(views, customer_id), chosen, if_none_match)
 
 
 @ROUTER.get("", operation_id="find_customer", summary="The same, by what the customer owns now", responses=VIEW)
 async def find_customer(
     request: Request,
+    views: Views,
     keyring: Keys,
     msisdn: Annotated[str | None, Query(pattern=r"^[1-9][0-9]{6,14}$", examples=["8613800138000"])] = None,
     imsi: Annotated[str | None, Query(pattern=r"^[0-9]{14,15}$")] = None,
@@ -93,12 +95,7 @@ async def find_customer(
     if len(given) != 1:
         raise InvalidRequest(f"give one of {', '.join(by)}")
     chosen = _chosen(fields)
-    return await _answer(request, await use_cases.view_of_owner(_reads(request), keyring.subject(given[0])), chosen, if_none_match)
-
-
-def _reads(request: Request) -> ViewReads:
-    reads: ViewReads = request.app.state.views
-    return reads
+    return await _answer(request, await use_cases.view_of_owner(views, keyring.subject(given[0])), chosen, if_none_match)
 
 
 def _chosen(fields: str | None) -> frozenset[str]:
@@ -111,17 +108,12 @@ def _chosen(fields: str | None) -> frozenset[str]:
 
 
 async def _answer(request: Request, rows: Sequence[sa.Row[Any]], fields: frozenset[str], if_none_match: str) -> Response:
-    asked = await _ask(request, rows[0]) if PERSONAL in fields else NOT_ASKED
+    asked = await personal_of(request, rows[0].customer_id, rows[0].version) if PERSONAL in fields else NOT_ASKED
     version = _version(rows, fields, asked)
     headers = {"etag": f"W/{version}", "cache-control": "private, no-cache"}
     if version in {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}:
         return Response(status_code=304, headers=headers)
     return Response(answer(rows, fields, asked), media_type="application/json", headers=headers)
-
-
-async def _ask(request: Request, row: sa.Row[Any]) -> Asked:
-    personal: PersonalData = request.app.state.personal
-    return await personal.of(Key(row.customer_id, row.version), {name: value for name, value in passed_on(request).items() if name in WHO_ASKS})
 
 
 def _version(rows: Sequence[sa.Row[Any]], fields: frozenset[str], asked: Asked) -> str:
