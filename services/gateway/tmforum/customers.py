@@ -18,7 +18,7 @@ from services.gateway.tmforum.listing import Asked, Chosen, Document, Listing, e
 from services.gateway.tmforum.neighbours import ask
 from services.gateway.tmforum.parts import CUSTOMER_API, Id, characteristics, entity, known, party, refuse, router, shows_list, shows_one
 from services.gateway.tmforum.read_model import block_of, page
-from shared.errors import Gone, NotFound
+from shared.errors import Gone, InvalidRequest, NotFound
 from shared.pii import Keyring
 from shared.web import Keys, Reading
 
@@ -27,6 +27,7 @@ PATH = f"{CUSTOMER_API}/customer"
 MANDATORY = ("name", "engagedParty")
 # Without these nobody has to be asked who the customer is.
 PERSONAL = frozenset({"name", "engagedParty", "contactMedium"})
+NAMES = frozenset({"name", "engagedParty.name"})
 PHONE = "contactMedium.characteristic.phoneNumber"
 MEDIA = {"phone": ("phone", "phoneNumber"), "email": ("email", "emailAddress"), "address": ("postalAddress", "street1")}
 PREFERRED = {"call": "phone", "sms": "phone", "email": "email"}
@@ -78,8 +79,11 @@ def _known_of(profile: Document, segment: Document, standing: Document) -> Docum
 
 @ROUTER.get("/customer", operation_id="tmf629_list_customer", summary="List or find customers", responses=shows_list("Customer", MANDATORY))
 async def list_customer(request: Request, connection: Reading, views: Views, keyring: Keys, asked: Listing) -> Response:
-    """By id. Who has a number now is found by `contactMedium.characteristic.phoneNumber`, which is compared by its keyed hash; names are
-    not looked for, as nothing here knows them."""
+    """By id. Who has a number now is found by `contactMedium.characteristic.phoneNumber`, which is compared by its keyed hash; by names and
+    addresses nobody is found, as nothing here knows them."""
+    hidden = sorted(name for name in asked.filters if (name.split(".")[0] == "contactMedium" and name != PHONE) or name in NAMES)
+    if hidden:
+        raise InvalidRequest(f"nobody is found by {', '.join(hidden)}: what is personal is not known here")
     if PHONE in asked.filters:
         asked = await _by_number(views, keyring, asked)
     found = await page(connection, asked, block="profile", resource=_impersonal)

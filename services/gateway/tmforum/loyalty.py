@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 from fastapi import Request
 from starlette.responses import Response
 
-from services.gateway.tmforum.listing import Chosen, Document, Listing, each, listed, one, walked
+from services.gateway.tmforum.errors import Refused
+from services.gateway.tmforum.listing import Asked, Chosen, Document, Listing, each, listed, one, walked
 from services.gateway.tmforum.neighbours import ask, every
 from services.gateway.tmforum.parts import Id, entity, href, refuse, router, shows_list, shows_one
+from shared.errors import InvalidRequest
 
 ROUTER = router("loyalty", "tmf658")
 MEMBER, BALANCE = "/tmf-api/loyalty/v4/loyaltyProgramMember", "/tmf-api/loyalty/v4/loyaltyBalance"
+NAMES_MEMBER = frozenset({"id", "loyaltyProgramMember.id"})
 MANDATORY_OF_MEMBER, MANDATORY_OF_BALANCE = ("status",), ("loyaltyProgramMember", "quantity")
 MEMBERS, ONE_MEMBER = shows_list("LoyaltyProgramMember", MANDATORY_OF_MEMBER), shows_one("LoyaltyProgramMember", MANDATORY_OF_MEMBER)
 BALANCES, ONE_BALANCE = shows_list("LoyaltyBalance", MANDATORY_OF_BALANCE), shows_one("LoyaltyBalance", MANDATORY_OF_BALANCE)
@@ -55,8 +60,11 @@ async def retrieve_member(request: Request, id: Id, fields: Chosen) -> Response:
     responses=BALANCES,
 )
 async def list_balance(request: Request, asked: Listing) -> Response:
-    """Of members. They are found by `id` and `loyaltyProgramMember.id`; the points are asked for page by page."""
-    found = await walked(every(request, "retention", "loyalty"), asked, lambda row: loyalty_balance(row["customer_id"], 0))
+    """Of members, or of the customers that `id` or `loyaltyProgramMember.id` name; the points are asked for one by one."""
+    unknown = sorted(set(asked.filters) - NAMES_MEMBER)
+    if unknown:
+        raise InvalidRequest(f"balances are found by {' or '.join(sorted(NAMES_MEMBER))}, not by {', '.join(unknown)}")
+    found = await walked(_whose(request, asked), asked, lambda row: loyalty_balance(row["customer_id"], 0))
     return listed(await each(lambda row: _balance_of(request, row["customer_id"]), found.rows), asked, found.total)
 
 
@@ -68,6 +76,20 @@ async def list_balance(request: Request, asked: Listing) -> Response:
 )
 async def retrieve_balance(request: Request, id: Id, fields: Chosen) -> Response:
     return one(await _balance_of(request, id), fields)
+
+
+async def _whose(request: Request, asked: Asked) -> AsyncIterator[Document]:
+    """Those who are named are asked for, however many members there are."""
+    named = frozenset[str]().union(*asked.filters.values())
+    if not named:
+        async for row in every(request, "retention", "loyalty"):
+            yield row
+    for customer_id in sorted(named):
+        try:
+            yield await ask(request, "retention", "loyalty", customer_id)
+        except Refused as refused:
+            if refused.problem["status"] not in {404, 410}:
+                raise
 
 
 def _listed_member(row: Document) -> Document:

@@ -15,6 +15,7 @@ from services.gateway.forwarding import ANSWER_SECONDS, CONNECT_SECONDS, MAX_BOD
 from services.gateway.tmforum.errors import Refused
 from services.gateway.tmforum.listing import Document
 from shared.errors import BodyTooLarge, InvalidRequest, MalformedJson, Unavailable
+from shared.web import PROBLEM
 
 PAGE = 200
 
@@ -35,6 +36,8 @@ async def ask(request: Request, service: str, *path: str, params: Mapping[str, A
     except (httpx.HTTPError, TimeoutError):
         raise Unavailable(f"{service} does not answer", service=service) from None
     if not answer.is_success:
+        if answer.headers.get("content-type") != PROBLEM:
+            raise Unavailable(f"{service} answers {answer.status_code}", service=service)
         raise Refused(answer.json())
     found: Document = answer.json()
     return found

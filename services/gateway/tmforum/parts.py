@@ -66,8 +66,7 @@ def customer_in(parties: Any, *, named: str = "relatedParty") -> str:
 def party_in(parties: Any, role: str) -> str | None:
     """The id of the first party of that role; the type Customer says the role too."""
     for one in parties if isinstance(parties, list) else [parties]:
-        roles = {one.get("role"), str(one.get("@referredType")).lower()} if isinstance(one, dict) else set[Any]()
-        if role in roles and isinstance(one.get("id"), str):
+        if isinstance(one, dict) and isinstance(one.get("id"), str) and role in (one.get("role"), str(one.get("@referredType")).lower()):
             return str(one["id"])
     return None
 

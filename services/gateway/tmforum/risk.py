@@ -55,7 +55,7 @@ async def list_risk(connection: Reading, asked: Listing) -> Response:
     """One per customer, the latest. Likeliest first: GET /v1/churn/scores."""
     whose = asked.filters.get("partyRole.id")
     if whose is not None:
-        asked = asked._replace(filters=asked.filters | {"id": whose & asked.filters.get("id", whose)})
+        asked = asked._replace(filters={**asked.filters, "id": whose & asked.filters.get("id", whose)})
     found = await page(connection, asked, block="churn", resource=_resource)
     return listed([_resource(row) for row in found.rows], asked, found.total)
 

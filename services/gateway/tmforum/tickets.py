@@ -10,6 +10,7 @@ import orjson
 from fastapi import Query, Request
 from starlette.responses import Response
 
+from services.gateway import use_cases
 from services.gateway.intake import SINGLE, judge
 from services.gateway.tmforum.listing import Chosen, Document, Listing, created, listed, one, walked
 from services.gateway.tmforum.neighbours import ask, body_of, every
@@ -26,11 +27,12 @@ from services.gateway.tmforum.parts import (
     shows_one,
     takes,
 )
-from shared import clock
+from shared import clock, telemetry
+from shared.actors import ANONYMOUS
 from shared.bus import Bus
 from shared.contracts.care import ComplaintOpened
 from shared.errors import Conflict, InvalidRequest
-from shared.web import Actor
+from shared.web import Actor, Reading
 
 ROUTER = router("troubleTicket", "tmf621")
 PATH = "/tmf-api/troubleTicket/v4/troubleTicket"
@@ -130,12 +132,15 @@ def progress(body: Document, *, actor: str) -> Document:
     unknown = sorted(set(body) - CHANGED - {"@type", "@baseType", "@schemaLocation"})
     if unknown:
         raise InvalidRequest(f"of a ticket only the status changes, with its reason and who has it; not {', '.join(unknown)}")
-    stage = STAGES.get(body.get("status", ""))
+    stage = STAGES.get(str(body.get("status")))
     if stage is None:
         raise InvalidRequest(f"status becomes one of {', '.join(STAGES)}; a ticket closes by itself, after the customer was asked")
-    notes = [note["text"] for note in body.get("note") or () if isinstance(note, dict) and isinstance(note.get("text"), str)]
-    texts = [body["statusChangeReason"]] if body.get("statusChangeReason") else []
-    return {"stage": stage, "agent": party_in(body.get("relatedParty"), "agent") or actor, "note": "\n".join([*texts, *notes])}
+    agent = party_in(body.get("relatedParty"), "agent") or (None if actor == ANONYMOUS else actor)
+    if agent is None:
+        raise InvalidRequest("who has it from now on? Name a relatedParty with the role `agent`, or say who asks by X-Actor")
+    notes = body.get("note")
+    texts = [body.get("statusChangeReason"), *(note.get("text") for note in (notes if isinstance(notes, list) else []) if isinstance(note, dict))]
+    return {"stage": stage, "agent": agent, "note": "\n".join(text for text in texts if isinstance(text, str))}
 
 
 @ROUTER.get("/troubleTicket", operation_id="tmf621_list_ticket", summary="List or find tickets", responses=shows_list("TroubleTicket", MANDATORY))
@@ -176,19 +181,26 @@ async def retrieve_ticket(
         },
     ),
 )
-async def create_ticket(request: Request) -> Response:
+async def create_ticket(request: Request, connection: Reading) -> Response:
     """201 once it is durable; it is found a moment later, when the customer service has taken it in. Send the same `externalId` or Idempotency-Key
-    again after a failure: it is one ticket."""
+    again after a failure: it is one ticket. 404 for a customer who is not known."""
     key = request.headers.get("idempotency-key")
     made = complaint(await body_of(request), otherwise=str(uuid.uuid5(_NAMES, key) if key else uuid.uuid4()))
+    whose = (await use_cases.view(connection, made.customer_id))[0].customer_id
     now = clock.now()
-    (judged,) = judge(SINGLE, orjson.dumps(opened_event(made, now)), {})
-    if judged.error:
-        raise InvalidRequest(judged.error.detail)
-    bus: Bus = request.app.state.bus
-    await bus.publish([judged.message] if judged.message else [])
-    case = made.opened | {"customer_id": made.customer_id, "state": "intake", "agent": None, "opened_at": now}
+    await _report(request, opened_event(made, now))
+    case = made.opened | {"customer_id": whose, "state": "intake", "agent": None, "opened_at": now}
     return created(trouble_ticket(case))
+
+
+async def _report(request: Request, event: Document) -> None:
+    """By the way of all events: judged by its contract, then durable. Raises InvalidRequest."""
+    (judged,) = judge(SINGLE, orjson.dumps(event), {})
+    telemetry.INTAKE.labels(judged.error.code if judged.error else "accepted").inc()
+    if judged.message is None:
+        raise InvalidRequest(judged.error.detail if judged.error else "")
+    bus: Bus = request.app.state.bus
+    await bus.publish([judged.message])
 
 
 @ROUTER.patch(
