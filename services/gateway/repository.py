@@ -18,6 +18,7 @@ Fields = Mapping[str, Any]
 
 STATE = ("last_sequence", "reset_sequence", "merged_into", "erased_at")
 VIEW_CHANGES: dict[str, Merge] = dict.fromkeys((*STATE, "version", *BLOCKS, *(f"{name}_at" for name in BLOCKS)), "replace")
+LISTED = ("customer_id", "version", "profile", "segment", "standing", "churn")
 MEMBERS = 200
 TASK_FIELDS = ("channel", "priority", "opened_at", "due_at", "reason", "script")
 
@@ -148,8 +149,8 @@ async def find_members(tx: Transaction, customer_id: str) -> Rows:
 
 
 async def list_views(tx: Transaction, block: str, *, offset: int, limit: int, customer_ids: Collection[str] | None = None) -> Rows:
-    """Of customers who are here and have this block, by id."""
-    query = sa.select(VIEWS).where(_is_here(block))
+    """Of customers who are here and have this block, by id: without the blocks that hold a history."""
+    query = sa.select(*(VIEWS.c[name] for name in LISTED)).where(_is_here(block))
     if customer_ids is not None:
         query = query.where(among(tx, VIEWS.c.customer_id, customer_ids))
     return (await tx.execute(query.order_by(VIEWS.c.customer_id).offset(offset).limit(limit))).all()

@@ -20,8 +20,9 @@ MOST = 1_000
 # What is not counted by a database is looked through, so far and no further.
 MOST_LOOKED_AT = 2_000
 AT_ONCE = 20
-RESERVED = frozenset({"fields", "offset", "limit", "reveal"})
-NOT_OFFERED = frozenset({"sort", "filter"})
+RESERVED = frozenset({"fields", "offset", "limit"})
+# What is personal is revealed one resource at a time.
+NOT_OFFERED = frozenset({"sort", "filter", "reveal"})
 OPERATORS = frozenset({"eq", "ne", "gt", "gte", "lt", "lte", "regex"})
 ALWAYS = frozenset({"id", "href"})
 
@@ -55,7 +56,7 @@ Chosen = Annotated[frozenset[str] | None, Depends(_chosen)]
 def _asked(
     request: Request,
     fields: Chosen,
-    offset: Annotated[int | None, Query(ge=0, description="Of the first one to answer, from 0")] = None,
+    offset: Annotated[int | None, Query(ge=0, le=2**31, description="Of the first one to answer, from 0")] = None,
     limit: Annotated[int | None, Query(ge=0, le=MOST, description=f"Without it {UNPAGED}")] = None,
 ) -> Asked:
     is_paged = offset is not None or limit is not None
@@ -70,7 +71,9 @@ def filters_of(given: Collection[tuple[str, str]]) -> dict[str, frozenset[str]]:
     filters: dict[str, frozenset[str]] = {}
     for name, value in given:
         if name in NOT_OFFERED or name.rpartition(".")[2] in OPERATORS:
-            raise InvalidRequest(f"{name} is not offered: filter by attribute=value, with commas between values")
+            raise InvalidRequest(f"{name} is not offered of lists: filter by attribute=value, with commas between values")
+        if "\x00" in value:
+            raise InvalidRequest(f"{name} holds a character that no text has")
         if name not in RESERVED:
             filters[name] = filters.get(name, frozenset()) | frozenset(value.split(","))
     return filters

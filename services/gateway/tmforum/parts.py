@@ -40,8 +40,8 @@ def known(attributes: Document) -> Document:
     return {name: value for name, value in attributes.items() if value not in (None, "", [], {})}
 
 
-def customer_ref(customer_id: str, *, role: str = "customer") -> Document:
-    return {"id": customer_id, "href": href(f"{CUSTOMER_API}/customer", customer_id), "role": role, "@referredType": "Customer"}
+def customer_ref(customer_id: str) -> Document:
+    return {"id": customer_id, "href": href(f"{CUSTOMER_API}/customer", customer_id), "role": "customer", "@referredType": "Customer"}
 
 
 def party(id: str, *, role: str) -> Document:

@@ -19,6 +19,7 @@ from services.gateway.tmforum.parts import (
     customer_in,
     customer_ref,
     entity,
+    known,
     party,
     party_in,
     refuse,
@@ -44,6 +45,8 @@ STATUSES = {"intake": "acknowledged", "analysis": "inProgress", "resolution": "i
 # What takes a case further. It closes by itself: when the customer has answered, or the time to do so has passed.
 STAGES = {"inProgress": "analysis", "resolved": "feedback"}
 CHANGED = frozenset({"status", "statusChangeReason", "note", "relatedParty"})
+_SAYS_WHOSE = Query(alias="relatedParty.id", max_length=128, pattern=r"^[^\x00-\x1f]+$", description="Where two customers have a ticket of this id")
+Whose = Annotated[str | None, _SAYS_WHOSE]
 _NAMES = uuid.UUID("c6b0a2b4-52ff-4f0a-9a3e-0a7f7f2f4d1b")
 
 
@@ -157,9 +160,10 @@ async def retrieve_ticket(
     request: Request,
     id: Id,
     fields: Chosen,
+    customer_id: Whose = None,
     reveal: Annotated[bool, Query(description="With what was said, in plain: goes into the audit log")] = False,
 ) -> Response:
-    case = await ask(request, "customer", "cases", id, params={"reveal": "true"} if reveal else None)
+    case = await ask(request, "customer", "cases", id, params=known({"customer_id": customer_id, "reveal": "true" if reveal else None}))
     return one(trouble_ticket_in_full(case, revealed=reveal), fields)
 
 
@@ -214,15 +218,16 @@ async def _report(request: Request, event: Document) -> None:
         {"status": "resolved", "statusChangeReason": "antenna adjusted", "relatedParty": [{"id": "A-88", "role": "agent", "@referredType": "Individual"}]},
     ),
 )
-async def patch_ticket(request: Request, id: Id, actor: Actor) -> Response:
+async def patch_ticket(request: Request, id: Id, actor: Actor, customer_id: Whose = None) -> Response:
     """`inProgress` or `resolved`. Who has it from now on: the party with the role `agent`, or else who asks (X-Actor). 409 when it is further already."""
     wanted = progress(await body_of(request), actor=actor)
-    case = await ask(request, "customer", "cases", id)
+    whose = known({"customer_id": customer_id})
+    case = await ask(request, "customer", "cases", id, params=whose)
     if STATUSES[case["state"]] == "closed":
         raise Conflict("the ticket is closed: who complains again has a new one")
     if case["state"] == "resolution" and wanted["stage"] == "analysis":
         return one(trouble_ticket_in_full(case))
-    return one(trouble_ticket_in_full(await ask(request, "customer", "cases", id, "progress", command=wanted)))
+    return one(trouble_ticket_in_full(await ask(request, "customer", "cases", id, "progress", params=whose, command=wanted)))
 
 
 refuse(ROUTER, "DELETE", "/troubleTicket/{id}", "A complaint stays on record until its customer is erased", operation_id="tmf621_delete_ticket")
