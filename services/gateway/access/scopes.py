@@ -31,6 +31,12 @@ RESOURCES = {
     "health": "operations",
     "subscriptions": "subscriptions",
     "access": "access",
+    "tmf621": "cases",
+    "tmf629": "customers",
+    "tmf658": "loyalty",
+    "tmf680": "campaigns",
+    "tmf681": "messages",
+    "tmf696": "models",
 }
 """Tag of a route -> resource."""
 

@@ -17,7 +17,7 @@ TAGS = [
     {"name": "tmf696", "description": "TM Forum TMF696 Risk Management v4.0.0: how likely a customer leaves, and why."},
 ]
 
-_ELSEWHERE = APIRouter(prefix="/tmf-api", route_class=TmForumRoute, include_in_schema=False)
+_ELSEWHERE = APIRouter(prefix="/tmf-api", tags=["tmf629"], route_class=TmForumRoute, include_in_schema=False)
 
 
 @_ELSEWHERE.api_route("/{path:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])

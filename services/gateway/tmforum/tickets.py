@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from services.gateway import use_cases
 from services.gateway.intake import SINGLE, judge
+from services.gateway.reads import Views
 from services.gateway.tmforum.listing import Chosen, Document, Listing, created, listed, one, walked
 from services.gateway.tmforum.neighbours import ask, body_of, every
 from services.gateway.tmforum.parts import (
@@ -33,7 +34,7 @@ from shared.actors import ANONYMOUS
 from shared.bus import Bus
 from shared.contracts.care import ComplaintOpened
 from shared.errors import Conflict, InvalidRequest
-from shared.web import Actor, Reading
+from shared.web import Actor
 
 ROUTER = router("troubleTicket", "tmf621")
 PATH = "/tmf-api/troubleTicket/v4/troubleTicket"
@@ -185,12 +186,12 @@ async def retrieve_ticket(
         },
     ),
 )
-async def create_ticket(request: Request, connection: Reading) -> Response:
+async def create_ticket(request: Request, views: Views) -> Response:
     """201 once it is durable; it is found a moment later, when the customer service has taken it in. Send the same `externalId` or Idempotency-Key
     again after a failure: it is one ticket. 404 for a customer who is not known."""
     key = request.headers.get("idempotency-key")
     made = complaint(await body_of(request), otherwise=str(uuid.uuid5(_NAMES, key) if key else uuid.uuid4()))
-    whose = (await use_cases.view(connection, made.customer_id))[0].customer_id
+    whose = (await use_cases.view(views, made.customer_id))[0].customer_id
     now = clock.now()
     await _report(request, opened_event(made, now))
     case = made.opened | {"customer_id": whose, "state": "intake", "agent": None, "opened_at": now}
