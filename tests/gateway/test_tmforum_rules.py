@@ -72,6 +72,9 @@ def test_a_ticket_says_whose_it_is_and_what() -> None:
     assert made.opened == {"complaint_id": "T-1", "kind": "network", "severity": "critical", "channel": "tmforum", "summary": "Slow"}
     with pytest.raises(InvalidRequest):
         complaint(said | {"severity": "bad"}, otherwise="T-1")
+    for nobody in ("", "C\x00", "C" * 129):
+        with pytest.raises(InvalidRequest):
+            complaint(said | {"relatedParty": [{"id": nobody, "role": "customer"}]}, otherwise="T-1")
     wanted = progress({"status": "resolved", "statusChangeReason": "Done", "note": [{"text": "Called"}]}, actor="anna")
     assert wanted == {"stage": "feedback", "agent": "anna", "note": "Done\nCalled"}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -13,7 +14,8 @@ from services.gateway.tmforum.errors import Error, TmForumRoute
 from services.gateway.tmforum.listing import Document
 from shared.errors import InvalidRequest, MethodNotAllowed
 
-Id = Annotated[str, Path(max_length=128, pattern=r"^[^\x00-\x1f]+$")]
+PRINTABLE = r"^[^\x00-\x1f]{1,128}$"
+Id = Annotated[str, Path(pattern=PRINTABLE)]
 ERRORS: dict[int | str, dict[str, Any]] = {"default": {"model": Error, "description": "As TMF630 has it: `code` says which of the error catalogue"}}
 COUNTS = {
     "X-Total-Count": {"description": "Of all that match; not there when not all were counted", "schema": {"type": "integer"}},
@@ -58,7 +60,7 @@ _VALUE_TYPES = {str: "string", bool: "boolean", int: "number", float: "number", 
 def customer_in(parties: Any, *, named: str = "relatedParty") -> str:
     """Whom a request is about. Raises InvalidRequest."""
     found = party_in(parties, "customer")
-    if found is None:
+    if found is None or not re.match(PRINTABLE, found):
         raise InvalidRequest(f"{named} has to name the customer: an id, and the role `customer` or the @referredType `Customer`")
     return found
 

@@ -16,6 +16,7 @@ from services.gateway.reads import Views
 from services.gateway.tmforum.listing import Chosen, Document, Listing, created, listed, one, walked
 from services.gateway.tmforum.neighbours import ask, body_of, every
 from services.gateway.tmforum.parts import (
+    PRINTABLE,
     Id,
     customer_in,
     customer_ref,
@@ -46,7 +47,7 @@ STATUSES = {"intake": "acknowledged", "analysis": "inProgress", "resolution": "i
 # What takes a case further. It closes by itself: when the customer has answered, or the time to do so has passed.
 STAGES = {"inProgress": "analysis", "resolved": "feedback"}
 CHANGED = frozenset({"status", "statusChangeReason", "note", "relatedParty"})
-_SAYS_WHOSE = Query(alias="relatedParty.id", max_length=128, pattern=r"^[^\x00-\x1f]+$", description="Where two customers have a ticket of this id")
+_SAYS_WHOSE = Query(alias="relatedParty.id", pattern=PRINTABLE, description="Where two customers have a ticket of this id")
 Whose = Annotated[str | None, _SAYS_WHOSE]
 _NAMES = uuid.UUID("c6b0a2b4-52ff-4f0a-9a3e-0a7f7f2f4d1b")
 
