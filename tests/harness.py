@@ -30,7 +30,7 @@ from tests.builders import message
 from tests.databases import migrated
 
 DEADLINE_SECONDS = 90.0
-_routes: dict[str, list[BaseRoute]] = {}
+_routes: dict[tuple[str, int], list[BaseRoute]] = {}
 
 
 async def until(ready: Callable[[], Awaitable[Any]], *, seconds: float = DEADLINE_SECONDS) -> Any:
@@ -59,8 +59,8 @@ async def listening(app: ASGIApp) -> AsyncIterator[str]:
 
 def _with_routes_built(service: str, app: FastAPI) -> FastAPI:
     """With the routes of the service's first app in this process: FastAPI builds an app's at its first request, for a tenth of a second
-    of CPU. They are the same for all settings: those are in the app's state."""
-    app.router.routes = _routes.setdefault(service, app.router.routes)
+    of CPU. But for how many there are they are the same for all settings: those are in the app's state."""
+    app.router.routes = _routes.setdefault((service, len(app.router.routes)), app.router.routes)
     return app
 
 
