@@ -81,11 +81,12 @@ def create_app(
     checks: Checks | None = None,
     sealed: bool = False,
     guard: Guard = OnlyServices,
+    inner: Callable[[ASGIApp], ASGIApp] | None = None,
     dependencies: Sequence[Dependency] = (),
 ) -> FastAPI:
     """An API with its database open while it runs, and with the keyring when it is `sealed`. `lifespan` opens what else it
     needs on the given stack; what `checks` finds is told by readiness, and does not decide it. `guard` stands before all of it
-    where access is required, and raises what it refuses. `dependencies` are those of every route."""
+    where access is required, and raises what it refuses; `inner` comes right after it, before the routes. `dependencies` are those of every route."""
 
     @asynccontextmanager
     async def running(app: FastAPI) -> AsyncIterator[None]:
@@ -112,9 +113,11 @@ def create_app(
     )
     for router in (*routers, health_router(workers, checks)):
         app.include_router(router)
-    app.add_exception_handler(HoldfastError, _on_expected)
+    app.add_exception_handler(HoldfastError, on_expected)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http_error)
+    if inner:
+        app.add_middleware(inner)
     if settings.auth == "required":
         app.add_middleware(guard, settings=settings)
     app.add_middleware(Boundary, service=service)
@@ -167,7 +170,7 @@ def _headers_of(error: HoldfastError) -> dict[str, str] | None:
     return None
 
 
-async def _on_expected(request: Request, error: Exception) -> Response:
+async def on_expected(request: Request, error: Exception) -> Response:
     assert isinstance(error, HoldfastError)
     request.state.error = error
     return problem(error, instance=request.url.path)

@@ -30,7 +30,7 @@ from tests.builders import message
 from tests.databases import migrated
 
 DEADLINE_SECONDS = 90.0
-_routes: dict[tuple[str, int], list[BaseRoute]] = {}
+_routes: dict[tuple[str, str, int], list[BaseRoute]] = {}
 
 
 async def until(ready: Callable[[], Awaitable[Any]], *, seconds: float = DEADLINE_SECONDS) -> Any:
@@ -57,10 +57,10 @@ async def listening(app: ASGIApp) -> AsyncIterator[str]:
             await serving
 
 
-def _with_routes_built(service: str, app: FastAPI) -> FastAPI:
+def _with_routes_built(service: str, app: FastAPI, *, auth: str) -> FastAPI:
     """With the routes of the service's first app in this process: FastAPI builds an app's at its first request, for a tenth of a second
-    of CPU. But for how many there are they are the same for all settings: those are in the app's state."""
-    app.router.routes = _routes.setdefault((service, len(app.router.routes)), app.router.routes)
+    of CPU. But for access and for how many there are they are the same for all settings: those are in the app's state."""
+    app.router.routes = _routes.setdefault((service, auth, len(app.router.routes)), app.router.routes)
     return app
 
 
@@ -84,7 +84,7 @@ class ServiceUnderTest:
         await self.bus.create_topics(topics_of([self.service]))
         await self.start_worker()
         self._stack.push_async_callback(self.stop_worker)
-        self.app = _with_routes_built(self.service, import_module(f"services.{self.service}.api").app(self.settings))
+        self.app = _with_routes_built(self.service, import_module(f"services.{self.service}.api").app(self.settings), auth=self.settings.auth)
         await self._stack.enter_async_context(self.app.router.lifespan_context(self.app))
         transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=False)
         self.http = await self._stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://test"))

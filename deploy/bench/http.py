@@ -2,7 +2,8 @@
 
 The 360 view of the gateway stands beside an ASGI application that only says hello, and beside the textbook's fan-out over three services
 (`textbook.py`) filled with the same customers; the intake beside a POST that stores nothing. In turns, by clients in a process of their own.
-CPU is that of every API process behind an answer and, where the database is a server, of that and the broker.
+Access is required: each request of Holdfast shows an API key. CPU is that of every API process behind an answer and, where the database is a
+server, of that and the broker.
 """
 
 from __future__ import annotations
@@ -42,6 +43,14 @@ KNOWN_TO = {
 }
 POSTS = 2_000
 READY_SECONDS = 60.0
+# Limits beyond what is measured.
+REQUIRED = {
+    "HOLDFAST_AUTH": "required",
+    "HOLDFAST_AUTH_RATE_PER_SECOND": "100000",
+    "HOLDFAST_AUTH_BURST": "1000000",
+    "HOLDFAST_AUTH_DAILY_QUOTA": "1000000000",
+    "HOLDFAST_SERVICE_SECRET": "s" * 32,
+}
 
 
 @dataclass(frozen=True)
@@ -76,23 +85,31 @@ async def measure(place: Place, running: Processes, options: argparse.Namespace)
     await loop.settle(*FLOW)
     await Views(place, running, made.customer_ids, 0).ready()
     loop.stop("worker", *FLOW)
-    ways = await _ways(place, running, made.customer_ids, apis)
+    ways = await _ways(place, running, made.customer_ids, apis, _key(running))
     rounds = [[await _once(place, running, way, seconds=options.seconds, clients=options.clients) for way in ways] for _ in range(options.rounds)]
     return [_median(of_way) for of_way in zip(*rounds, strict=True)]
 
 
-async def _ways(place: Place, running: Processes, customer_ids: Sequence[str], apis: Sequence[int]) -> list[Way]:
+def _key(running: Processes) -> dict[str, str]:
+    """An API key, as the header that shows it."""
+    making = running.start("services.gateway.keys", "create", "bench", "all", talks=True)
+    key = running.said_by(making).strip()
+    running.stop(making)
+    return {"authorization": f"Bearer {key}"}
+
+
+async def _ways(place: Place, running: Processes, customer_ids: Sequence[str], apis: Sequence[int], key: dict[str, str]) -> list[Way]:
     behind = [*apis, *(pid for pids in place.servers.values() for pid in pids)]
     gateway, servers = place.settings.url_of("gateway"), behind[len(apis) :]
-    await _fill(place, gateway, customer_ids)
+    await _fill(place, gateway, customer_ids, key)
     services = [_start(running, part) for part in textbook.PARTS]
     hello, nothing, fan_out = (_start(running, part, *ports) for part, ports in (("hello", ()), ("nothing", ()), ("fan-out", [one.port for one in services])))
     ways = [
         Way("hello", hello.url, [Call("/")], [hello.pid]),
-        Way("360 view", gateway, [Call(f"/v1/customers/{one}") for one in customer_ids], behind),
+        Way("360 view", gateway, [Call(f"/v1/customers/{one}", None, key) for one in customer_ids], behind),
         Way("fan-out", fan_out.url, [Call(f"/customers/{one}") for one in customer_ids], [fan_out.pid, *(one.pid for one in services), *servers]),
         Way("POST that stores nothing", nothing.url, _posts("/events", PLAIN), [nothing.pid]),
-        Way("POST of an event", gateway, _posts("/v1/events", STRUCTURED), behind),
+        Way("POST of an event", gateway, _posts("/v1/events", STRUCTURED | key), behind),
     ]
     for one in (hello, nothing, fan_out, *services):
         await until(partial(_listens, one.port), READY_SECONDS, what=f"port {one.port}")
@@ -122,9 +139,9 @@ async def _listens(port: int) -> bool:
     return True
 
 
-async def _fill(place: Place, gateway: str, customer_ids: Sequence[str]) -> None:
+async def _fill(place: Place, gateway: str, customer_ids: Sequence[str], key: dict[str, str]) -> None:
     """The fan-out's services with what the gateway answers."""
-    async with httpx.AsyncClient(base_url=gateway, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=gateway, trust_env=False, headers=key) as client:
         views = {one: (await client.get(f"/v1/customers/{one}")).raise_for_status().json() for one in customer_ids}
     for service, blocks in KNOWN_TO.items():
         known = {one: [entry for block in blocks for entry in _entries(block, view[block])] for one, view in views.items()}
@@ -171,7 +188,7 @@ def text(found: Sequence[Measured]) -> str:
 
 async def run(options: argparse.Namespace) -> list[Measured]:
     async with fresh(options.place) as place:
-        with processes(place.environment, place.log) as running:
+        with processes(place.environment | REQUIRED, place.log) as running:
             return await measure(place, running, options)
 
 

@@ -16,6 +16,7 @@ from services.gateway.access.settings import AccessSettings
 from services.gateway.access.tokens import fetching
 from services.gateway.circuit import Circuit
 from services.gateway.forwarding import check_neighbours, open_client
+from services.gateway.hot import HotPaths
 from services.gateway.intake import UnderWay
 from services.gateway.personal import PersonalData
 from services.gateway.push.streaming import Streams
@@ -84,6 +85,7 @@ def app(settings: Settings) -> FastAPI:
         workers=WORKERS,
         lifespan=_open,
         checks=check_neighbours,
+        inner=HotPaths,
         sealed=True,
         guard=Guard,
         dependencies=[Depends(allowed)] if settings.auth == "required" else [],

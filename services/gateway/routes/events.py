@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request
+from starlette.responses import Response
 
 from services.gateway.body import declared_bytes, read_body
 from services.gateway.intake import BATCH, BINARY, SINGLE, Judged, UnderWay, judge, limit_of, mode_of, too_large
@@ -51,6 +52,10 @@ async def take_events(request: Request) -> Intake:
     for one in judged:
         telemetry.INTAKE.labels(one.error.code if one.error else "accepted").inc()
     return Intake(accepted=sum(one.error is None for one in judged), rejected=sum(one.error is not None for one in judged), verdicts=_verdicts(judged))
+
+
+async def taken_events(request: Request) -> Response:
+    return Response((await take_events(request)).model_dump_json(), 202, media_type="application/json")
 
 
 def _require_one(judged: Sequence[Judged], *, alone: bool) -> None:
