@@ -1,4 +1,4 @@
-"""Pages for people: where things are, the API docs and the event docs. Nothing on them comes from another host."""
+"""Pages for people: where things are, the API docs, the event docs and the console. Nothing on them comes from another host."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ from fastapi import APIRouter, Request
 from fastapi.openapi.docs import get_swagger_ui_html
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup, escape
-from starlette.responses import FileResponse, HTMLResponse
+from starlette.responses import FileResponse, HTMLResponse, Response
+from starlette.staticfiles import StaticFiles
 
 from services.gateway.event_docs import envelope, topics
+from services.gateway.page_headers import page_headers
+from services.gateway.static_files import CONSOLE, FOR_EVER, version
 from shared.contracts.asyncapi import document
 
 ROUTER = APIRouter(include_in_schema=False)
@@ -30,16 +33,33 @@ def with_code(text: str) -> Markup:
 
 _templates = Environment(loader=FileSystemLoader(Path(__file__).parents[1] / "templates"), autoescape=True)
 _templates.filters["with_code"] = with_code
+_templates.globals["static"] = f"/static/{version()}"
+_files = StaticFiles(directory=CONSOLE)
 
 
 @ROUTER.get("/")
 async def index() -> HTMLResponse:
-    return HTMLResponse(_index())
+    return _page(_index(), inline_styles=True)
+
+
+@ROUTER.get("/console")
+@ROUTER.get("/console/{view:path}")
+async def console(view: str = "") -> HTMLResponse:
+    """The same page for each view: which one it is, the browser finds in the address."""
+    return _page(_console())
+
+
+@ROUTER.get("/static/{of}/{path:path}")
+async def static_file(request: Request, of: str, path: str) -> Response:
+    """Of another version than ours (while releases change) it is the file as it is here, and not to be kept."""
+    response = await _files.get_response(path, request.scope)
+    response.headers.update(page_headers() | {"cache-control": FOR_EVER if of == version() else "no-cache"})
+    return response
 
 
 @ROUTER.get("/docs")
 async def api_docs(request: Request) -> HTMLResponse:
-    return get_swagger_ui_html(
+    page = get_swagger_ui_html(
         openapi_url=str(request.app.openapi_url),
         title="Holdfast API",
         swagger_js_url="/docs/assets/swagger-ui-bundle.js",
@@ -47,16 +67,17 @@ async def api_docs(request: Request) -> HTMLResponse:
         swagger_favicon_url="/docs/assets/favicon.png",
         swagger_ui_parameters=SWAGGER_SETTINGS,
     )
+    return _page(bytes(page.body).decode(), inline_styles=True)
 
 
 @ROUTER.get("/docs/assets/{name}")
 async def asset(name: Asset) -> FileResponse:
-    return FileResponse(_assets() / name)
+    return FileResponse(_assets() / name, headers=page_headers())
 
 
 @ROUTER.get("/events/docs")
 async def event_docs() -> HTMLResponse:
-    return HTMLResponse(_event_docs())
+    return _page(_event_docs(), inline_styles=True)
 
 
 @ROUTER.get("/events/asyncapi.json")
@@ -64,9 +85,18 @@ async def asyncapi() -> dict[str, Any]:
     return document()
 
 
+def _page(html: str, *, inline_styles: bool = False) -> HTMLResponse:
+    return HTMLResponse(html, headers=page_headers(html, inline_styles=inline_styles) | {"cache-control": "no-cache"})
+
+
 @cache
 def _index() -> str:
     return _templates.get_template("index.html").render()
+
+
+@cache
+def _console() -> str:
+    return _templates.get_template("console.html").render()
 
 
 @cache
