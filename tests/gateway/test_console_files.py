@@ -70,7 +70,7 @@ async def test_only_the_files_of_the_console_are_served(door: ServiceUnderTest) 
 
 
 async def test_every_page_lets_a_browser_run_nothing_of_others(door: ServiceUnderTest) -> None:
-    for path in ("/console", "/console/customers/C-1", "/docs", "/static/0/app.js", "/docs/assets/swagger-ui.css"):
+    for path in ("/", "/console", "/console/customers/C-1", "/docs", "/events/docs", "/static/0/app.js", "/docs/assets/swagger-ui.css"):
         headers = (await door.http.get(path)).headers
         policy = dict(part.split(" ", 1) for part in headers["content-security-policy"].split("; "))
         assert (policy["default-src"], policy["object-src"], policy["frame-ancestors"]) == ("'self'", "'none'", "'none'"), path

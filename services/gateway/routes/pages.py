@@ -1,4 +1,4 @@
-"""Pages for people: where things are, the API docs, the event docs and the console. Nothing on them comes from another host."""
+"""Pages for people: the portal, the API docs, the event docs, the guides and the console. Nothing on them comes from another host."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fastapi import APIRouter, Request
-from fastapi.openapi.docs import get_swagger_ui_html
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup, escape
 from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from services.gateway.event_docs import envelope, topics
+from services.gateway.guides import guides, listed, pictures
 from services.gateway.page_headers import page_headers
 from services.gateway.static_files import CONSOLE, FOR_EVER, version
 from shared.contracts.asyncapi import document
+from shared.errors import NotFound
 
 ROUTER = APIRouter(include_in_schema=False)
 
-Asset = Literal["swagger-ui-bundle.js", "swagger-ui.css", "favicon.png"]
-SWAGGER_SETTINGS = {"tryItOutEnabled": True, "displayRequestDuration": True, "docExpansion": "list", "validatorUrl": "none"}
+Asset = Literal["swagger-ui-bundle.js", "swagger-ui.css"]
 
 
 def with_code(text: str) -> Markup:
@@ -39,7 +39,7 @@ _files = StaticFiles(directory=CONSOLE)
 
 @ROUTER.get("/")
 async def index() -> HTMLResponse:
-    return _page(_index(), inline_styles=True)
+    return _page(_index())
 
 
 @ROUTER.get("/console")
@@ -57,17 +57,25 @@ async def static_file(request: Request, of: str, path: str) -> Response:
     return response
 
 
+@ROUTER.get("/guide/{name:path}")
+async def guide(name: str) -> HTMLResponse:
+    found = guides().get(name)
+    if found is None:
+        raise NotFound(f"no guide {name}")
+    return _page(_templates.get_template("guide.html").render(guide=found, html=Markup(found.html), groups=listed()))
+
+
+@ROUTER.get("/guide-pictures/{name:path}")
+async def picture(name: str) -> FileResponse:
+    if name not in pictures():
+        raise NotFound(f"no picture {name}")
+    return FileResponse(pictures()[name], headers=page_headers(inline_styles=True) | {"cache-control": "no-cache"})
+
+
 @ROUTER.get("/docs")
 async def api_docs(request: Request) -> HTMLResponse:
-    page = get_swagger_ui_html(
-        openapi_url=str(request.app.openapi_url),
-        title="Holdfast API",
-        swagger_js_url="/docs/assets/swagger-ui-bundle.js",
-        swagger_css_url="/docs/assets/swagger-ui.css",
-        swagger_favicon_url="/docs/assets/favicon.png",
-        swagger_ui_parameters=SWAGGER_SETTINGS,
-    )
-    return _page(bytes(page.body).decode(), inline_styles=True)
+    page = _templates.get_template("api.html").render(openapi_url=request.app.openapi_url)
+    return _page(page, inline_styles=True)
 
 
 @ROUTER.get("/docs/assets/{name}")
@@ -77,7 +85,7 @@ async def asset(name: Asset) -> FileResponse:
 
 @ROUTER.get("/events/docs")
 async def event_docs() -> HTMLResponse:
-    return _page(_event_docs(), inline_styles=True)
+    return _page(_event_docs())
 
 
 @ROUTER.get("/events/asyncapi.json")
@@ -91,7 +99,7 @@ def _page(html: str, *, inline_styles: bool = False) -> HTMLResponse:
 
 @cache
 def _index() -> str:
-    return _templates.get_template("index.html").render()
+    return _templates.get_template("index.html").render(groups=listed())
 
 
 @cache
