@@ -52,12 +52,14 @@ def _read(name: str, names: frozenset[str]) -> Guide:
     markdown = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
     tokens = markdown.parse((DOCS / f"{name}.md").read_text())
     headings = _with_ids(tokens)
+    _without_empty_headings(tokens)
     for token in tokens:
         if token.children:
             token.children = _linked(token.children, name, names)
     title = next((text for level, _, text in headings if level == "h1"), name)
     contents = [Heading(id_, text) for level, id_, text in headings if level == "h2"]
-    return Guide(name, title, contents, markdown.renderer.render(tokens, markdown.options, {}))
+    html = markdown.renderer.render(tokens, markdown.options, {})
+    return Guide(name, title, contents, html.replace("<pre>", '<pre tabindex="0">'))  # the keyboard has to reach what scrolls
 
 
 def _with_ids(tokens: Sequence[Token]) -> list[tuple[str, str, str]]:
@@ -69,6 +71,13 @@ def _with_ids(tokens: Sequence[Token]) -> list[tuple[str, str, str]]:
             token.attrSet("id", re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-"))
             found.append((token.tag, str(token.attrGet("id")), text))
     return found
+
+
+def _without_empty_headings(tokens: Sequence[Token]) -> None:
+    """A table of Markdown must have a heading row; where nothing is in it, a screen reader should announce none."""
+    for opening, inner, closing in zip(tokens, tokens[1:], tokens[2:], strict=False):
+        if opening.type == "th_open" and not inner.content:
+            opening.tag = closing.tag = "td"
 
 
 def _linked(children: Sequence[Token], page: str, names: frozenset[str]) -> list[Token]:

@@ -35,7 +35,7 @@ export function Forest({ rows, label }) {
   const high = rows.length * row + 26;
   return html`<svg class="chart" viewBox=${`0 0 ${wide} ${high}`} role="img" aria-label=${label}>
     <line class="zero" x1=${x(0)} x2=${x(0)} y1="2" y2=${high - 20} />
-    ${[-reach, 0, reach].map((one) => html`<text x=${x(one)} y=${high - 4} text-anchor="middle">${points(one)}</text>`)}
+    ${[-reach / 1.08, 0, reach / 1.08].map((one) => html`<text x=${x(one)} y=${high - 4} text-anchor="middle">${points(one)}</text>`)}
     ${rows.map(([name, lift, end, any], index) => {
       const y = index * row + 18;
       const tone = any && any.low > 0 ? "good" : any && any.high < 0 ? "bad" : "";

@@ -9,6 +9,7 @@ import { Bars } from "../parts/charts.js";
 import { Table } from "../parts/table.js";
 import { Contacts } from "./customer_contacts.js";
 import { Months, Timeline } from "./customer_history.js";
+import { columnsOfWarnings } from "./warnings.js";
 
 export function Customer({ id }) {
   const view = useAnswer(`/v1/customers/${step(id)}`, {}, { live: true });
@@ -61,20 +62,14 @@ function Who({ customer: { profile, personal, standing, segment, freshness: fres
 /** To the right and red what speaks for leaving; the numbers are log-odds, as the model adds them up. */
 function Reasons({ churn }) {
   if (!churn?.reasons?.length) return html`<${Empty} text=${t("customer.not_scored")} />`;
-  const rows = churn.reasons.map((one) => [one.text, one.contribution, number(one.contribution, 2), one.contribution > 0 ? "more" : "less"]);
+  const rows = churn.reasons.map((one) => [one.text, one.contribution, number(one.contribution, 2), one.contribution > 0 ? "up" : "down"]);
   const remedies = churn.reasons.filter((one) => one.remedy);
   return html`<${Bars} rows=${rows} />${remedies.length > 0 && html`<h3 class="soft">${t("customer.remedies")}</h3>
     <ul>${remedies.map((one) => html`<li>${one.remedy} <span class="soft">${t("customer.then", { share: percent(one.if_remedied, 1) })}</span></li>`)}</ul>`}`;
 }
 
 function Alerts({ alerts }) {
-  const columns = [
-    [t("field.kind"), (row) => word("kind", row.kind), "tight"],
-    [t("field.severity"), (row) => html`<${Badge} group="severity" code=${row.severity} />`, "tight"],
-    [t("field.reason"), (row) => row.reason, "wrap"],
-    [t("field.raised_at"), (row) => moment(row.raised_at), "tight"],
-  ];
-  return html`<${Table} caption=${t("view.warnings")} columns=${columns} rows=${alerts} empty=${t("warnings.none")} />`;
+  return html`<${Table} caption=${t("view.warnings")} columns=${columnsOfWarnings().slice(1)} rows=${alerts} empty=${t("warnings.none")} />`;
 }
 
 function freshness({ freshness: blocks }) {

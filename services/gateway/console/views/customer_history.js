@@ -19,7 +19,7 @@ const MEASURES = [
 export function Months({ months }) {
   const ordered = Object.entries(months).sort(([a], [b]) => (a < b ? -1 : 1));
   if (!ordered.length) return html`<${Empty} />`;
-  return html`<div class="scroll" tabindex="0" role="region" aria-label=${t("customer.months")}><table><caption>${t("customer.months")}</caption>
+  return html`<div class="scroll" tabindex="0" role="group" aria-label=${t("customer.months")}><table><caption>${t("customer.months")}</caption>
     <thead><tr><th scope="col">${t("field.measure")}</th>${ordered.map(([name]) => html`<th scope="col" class="num">${month(name)}</th>`)}</tr></thead>
     <tbody>${MEASURES.map(([name, of, shown]) => html`<tr><th scope="row" class="tight">${t(`measure.${name}`)}</th>${ordered.map(([, one]) => html`<td class=${of(one) ? "num" : "num soft"}>${shown(of(one))}</td>`)}</tr>`)}</tbody>
   </table></div>`;

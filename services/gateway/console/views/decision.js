@@ -38,7 +38,7 @@ function Receipt({ decision }) {
 
 function Gates({ gates }) {
   const columns = [
-    ["", (gate) => html`<span class=${`tick ${gate.passed ? "good" : "bad"}`} role="img" aria-label=${t(gate.passed ? "gate.passed" : "gate.failed")}>${gate.passed ? "✓" : "✕"}</span>`],
+    [t("field.passed"), (gate) => html`<span class=${`tick ${gate.passed ? "good" : "bad"}`} role="img" aria-label=${t(gate.passed ? "gate.passed" : "gate.failed")}>${gate.passed ? "✓" : "✕"}</span>`],
     [t("field.gate"), (gate) => word("gate", gate.gate), "tight"],
     [t("field.saw"), (gate) => gate.detail, "wrap"],
   ];

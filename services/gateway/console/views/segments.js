@@ -31,7 +31,7 @@ function SegmentMap({ cells }) {
   if (!cells.length) return html`<${Empty} />`;
   const most = Math.max(...cells.map((cell) => cell.customers));
   const cellAt = (recency, habit) => cells.find((cell) => cell.recency === recency && cell.habit === habit);
-  return html`<div class="scroll" tabindex="0" role="region" aria-label=${t("segments.map")}><table class="heat"><caption>${t("segments.map")}</caption>
+  return html`<div class="scroll" tabindex="0" role="group" aria-label=${t("segments.map")}><table class="heat"><caption>${t("segments.map")}</caption>
     <thead><tr><th scope="col">${t("segments.axes")}</th>${SCORES.map((score) => html`<th scope="col">${score}</th>`)}</tr></thead>
     <tbody>${[...SCORES].reverse().map((habit) => html`<tr><th scope="row">${habit}</th>${SCORES.map((recency) => html`<${Cell} cell=${cellAt(recency, habit)} most=${most} />`)}</tr>`)}</tbody>
   </table></div>`;

@@ -36,7 +36,7 @@ function Matrix({ data }) {
   const count = (before, after) => data.moves.find((move) => move.before === before && move.after === after)?.customers;
   const called = (name) => (name === null ? t("segments.none") : word(GROUP[data.of] ?? data.of, name));
   return html`<p>${t("segments.stayed", { stayed: number(data.stayed), customers: number(data.customers), share: percent(data.customers ? data.stayed / data.customers : null) })}</p>
-    <div class="scroll" tabindex="0" role="region" aria-label=${t("segments.migration")}><table class="heat moves"><caption>${t("segments.migration")}</caption>
+    <div class="scroll" tabindex="0" role="group" aria-label=${t("segments.migration")}><table class="heat moves"><caption>${t("segments.migration")}</caption>
     <thead><tr><th scope="col">${t("segments.from_to")}</th>${names.map((name) => html`<th scope="col">${called(name)}</th>`)}</tr></thead>
     <tbody>${names.map((before) => html`<tr><th scope="row">${called(before)}</th>${names.map((after) => {
       const customers = count(before, after);

@@ -15,8 +15,7 @@ const KINDS = [
 export const columnsOfWarnings = () => [
   [t("field.customer"), (row) => html`<a class="id" href=${at("/customers", row.customer_id)}>${row.customer_id}</a>`, "tight"],
   [t("field.severity"), (row) => html`<${Badge} group="severity" code=${row.severity} />`, "tight"],
-  [t("field.kind"), (row) => word("kind", row.kind), "tight"],
-  [t("field.reason"), (row) => html`${row.reason}${row.stale_feeds?.length ? html` <span class="badge warn" title=${row.stale_feeds.join(", ")}>${t("warnings.stale")}</span>` : ""}`, "wrap"],
+  [t("field.warning"), (row) => html`<strong>${word("kind", row.kind)}</strong><div class="soft">${row.reason}${row.stale_feeds?.length ? html` <span class="badge warn" title=${row.stale_feeds.join(", ")}>${t("warnings.stale")}</span>` : ""}</div>`, "wrap"],
   [t("field.raised_at"), (row) => moment(row.raised_at), "tight"],
 ];
 
