@@ -10,7 +10,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --req
 UVLOCK := $(BIN)/python -m uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types generated docs stack stack-down replay import bench evaluate year train chaos api-key audit-verify rotate-keys lock clean
+.PHONY: help run test check lint types generated docs stack stack-down replay import screenshots bench evaluate year train chaos api-key audit-verify rotate-keys lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +20,7 @@ run: $(VENV)/.run ## Start everything with a simulated operator (PORT=8000; STAC
 
 test: $(VENV)/.dev ## Run the tests, on real Kafka and PostgreSQL where the machine has them
 	@$(BIN)/python -m deploy.stack install || true
+	@$(BIN)/python -m deploy.browser || true
 	$(BIN)/python -m pytest $(if $(TESTS),$(TESTS),-n $(JOBS) --dist loadfile --no-loadscope-reorder)
 
 check: lint types generated ## Lint, types, generated docs, deployment files
@@ -54,6 +55,9 @@ replay: $(VENV)/.dev ## Run a real data set through the system: DATA=file SOURCE
 
 import: $(VENV)/.run ## Take a file in: FILE=customers.csv KIND=customers|usage|bills|payments|events (ARGS=--help)
 	@$(BIN)/python -m services.customer.importing $(ARGS) --kind "$(KIND)" "$(FILE)"
+
+screenshots: $(VENV)/.dev ## Take the pictures of the console in its guide anew, of a running make run
+	@$(BIN)/python -m deploy.screenshots $(if $(PORT),--url http://127.0.0.1:$(PORT))
 
 bench: $(VENV)/.dev ## Measure: ingest against its floor, event to alert, 360 view (minutes)
 	@$(BIN)/python -m deploy.bench $(ARGS)

@@ -23,7 +23,7 @@ def missing() -> list[str]:
 def install() -> None:
     packages = _missing_packages()
     if packages:
-        _install_packages(list(packages))
+        install_packages(list(packages))
     if not kafka.jars().is_dir():
         _fetch_jars()
 
@@ -45,7 +45,7 @@ def _java_version() -> int:
     return int(version[1]) if version else 0
 
 
-def _install_packages(packages: list[str]) -> None:
+def install_packages(packages: list[str]) -> None:
     names = " ".join(packages)
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         raise StackError(f"This needs the packages {names}: install them as root (Debian: apt-get install {names})")
