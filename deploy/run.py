@@ -161,6 +161,8 @@ def _banner(url: str, customer_id: str | None, seconds: float, day_seconds: floa
     return f"""
 Holdfast is running; first 360 view answered after {seconds:.0f} s.
 
+  The console     {url}/console
+  All docs        {url}/
   API docs        {url}/docs
   Event docs      {url}/events/docs
   A live 360 view {view}
