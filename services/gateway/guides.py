@@ -35,7 +35,7 @@ class Guide(NamedTuple):
 
 @cache
 def guides() -> dict[str, Guide]:
-    """By name. None when the docs did not come with the installation."""
+    """By name. Empty when the docs did not come with the installation."""
     names = sorted(file.relative_to(DOCS).with_suffix("").as_posix() for file in DOCS.rglob("*.md"))
     read = {name: _read(name, frozenset(names)) for name in names}
     order = {name: place for place, name in enumerate(FIRST)}

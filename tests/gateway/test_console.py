@@ -208,6 +208,7 @@ def test_the_keyboard_is_enough(page: Page) -> None:
     expect(page.get_by_role("dialog")).to_have_count(0)
     page.go_back()
     expect(page.locator("h1")).to_have_text("Operations")
+    expect(page).to_have_title("Operations · Holdfast")
 
 
 def test_colours_and_language_are_kept(browser: Browser, system: Running, task: dict[str, Any]) -> None:

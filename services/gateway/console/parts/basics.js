@@ -1,8 +1,10 @@
 // What views are put together from.
+import { useEffect } from "preact/hooks";
 import { html } from "../core/html.js";
 import { t, word } from "../core/words.js";
 
 export function Head({ title, about, children }) {
+  useEffect(() => { document.title = `${title} · Holdfast`; }, [title]);
   return html`<div class="head"><h1>${title}</h1>${children && html`<div class="actions">${children}</div>`}${about && html`<p class="soft">${about}</p>`}</div>`;
 }
 

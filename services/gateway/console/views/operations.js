@@ -3,7 +3,7 @@ import { html } from "../core/html.js";
 import { useAnswer, usePages } from "../core/answers.js";
 import { moment, number } from "../core/format.js";
 import { at } from "../core/router.js";
-import { t, word } from "../core/words.js";
+import { t } from "../core/words.js";
 import { Answered, Badge, Card, Head, Tabs } from "../parts/basics.js";
 import { Pages, Table } from "../parts/table.js";
 
