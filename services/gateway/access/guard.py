@@ -21,7 +21,7 @@ from shared.settings import Settings
 from shared.web import problem
 
 OPEN_PATHS = frozenset({"/", "/docs", "/openapi.json", "/events/docs", "/events/asyncapi.json", "/console", "/oauth2/token", "/.well-known/jwks.json"})
-OPEN_FOLDERS = ("/docs/assets/", "/health/", "/console/")
+OPEN_FOLDERS = ("/docs/assets/", "/guide/", "/guide-pictures/", "/static/", "/health/", "/console/")
 """Pages, what they load, and what orchestrators ask. Everything else needs a principal, also what is not there."""
 LONGEST_CREDENTIALS = 8_000
 GUESSES = frozenset({"malformed", "algorithm", "type", "unknown_key", "signature"})
