@@ -41,6 +41,7 @@ REQUEST_SECONDS = Histogram("holdfast_request_seconds", "HTTP requests", ["servi
 
 
 def configure(settings: Settings, *, service: str, role: str) -> None:
+    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
     renderer: Any = structlog.processors.JSONRenderer()
     if settings.log_format == "console":
         renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
@@ -53,10 +54,18 @@ def configure(settings: Settings, *, service: str, role: str) -> None:
             _only_allowed_fields,
             renderer,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[settings.log_level.upper()]),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
     )
     structlog.contextvars.bind_contextvars(service=service, role=role)
+
+
+_WRITES_DEBUG = frozenset({structlog.make_filtering_bound_logger(logging.DEBUG), structlog.get_config()["wrapper_class"]})
+
+
+def debugging() -> bool:
+    """Whether lines of that level are written: making one that is not costs more than some requests do."""
+    return structlog.get_config()["wrapper_class"] in _WRITES_DEBUG
 
 
 def logger() -> structlog.typing.FilteringBoundLogger:

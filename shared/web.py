@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import lru_cache
 from typing import Annotated, Any
 
 import orjson
@@ -214,7 +215,7 @@ class Boundary:
             return
         started, status = clock.monotonic(), 0
         given = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
-        request_id = given if given.isascii() and given.isprintable() and 0 < len(given) <= 64 else uuid.uuid4().hex
+        request_id = given if given.isascii() and given.isprintable() and 0 < len(given) <= 64 else f"{random.getrandbits(128):032x}"
 
         async def answer(message: Message) -> None:
             nonlocal status
@@ -236,9 +237,17 @@ class Boundary:
     def _observe(self, scope: Scope, status: int, seconds: float) -> None:
         # The route's pattern, not the path: paths hold ids, and would be labels without bound.
         route = getattr(scope.get("route"), "path", "unmatched")
-        telemetry.REQUESTS.labels(self._service, scope["method"], route, status).inc()
-        telemetry.REQUEST_SECONDS.labels(self._service, route).observe(seconds)
-        log.debug("request", method=scope["method"], route=route, status=status, seconds=round(seconds, 4))
+        counted, timed = _measures(self._service, scope["method"], route, status)
+        counted.inc()
+        timed.observe(seconds)
+        if telemetry.debugging():
+            log.debug("request", method=scope["method"], route=route, status=status, seconds=round(seconds, 4))
+
+
+@lru_cache(maxsize=4096)
+def _measures(service: str, method: str, route: str, status: int) -> tuple[prometheus_client.Counter, prometheus_client.Histogram]:
+    """Kept, as finding them takes as long as a query."""
+    return telemetry.REQUESTS.labels(service, method, route, status), telemetry.REQUEST_SECONDS.labels(service, route)
 
 
 def health_router(workers: sa.Table | None, checks: Checks | None = None) -> APIRouter:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -42,14 +42,14 @@ class PersonalData:
         self._kept: OrderedDict[Key, tuple[float, Asked]] = OrderedDict()
         self._paused_until = 0.0
 
-    async def of(self, key: Key, headers: Mapping[str, str]) -> Asked:
-        """Masked."""
+    async def of(self, key: Key, headers: Callable[[], Mapping[str, str]]) -> Asked:
+        """Masked. `headers` say who asks, when it comes to that."""
         until, kept = self._kept.get(key, (0.0, NOT_ASKED))
         if clock.monotonic() < until:
             return kept
         if clock.monotonic() < self._paused_until:
             return _nothing("the customer service does not answer")
-        asked = await self._ask(key.customer_id, headers)
+        asked = await self._ask(key.customer_id, headers())
         if asked.text:
             self._keep(key, asked)
         return asked
@@ -75,7 +75,7 @@ class PersonalData:
 async def personal_of(request: Request, customer_id: str, version: int) -> Asked:
     """Masked, asked in the name of who asks here."""
     personal: PersonalData = request.app.state.personal
-    return await personal.of(Key(customer_id, version), {name: value for name, value in passed_on(request).items() if name in WHO_ASKS})
+    return await personal.of(Key(customer_id, version), lambda: {name: value for name, value in passed_on(request).items() if name in WHO_ASKS})
 
 
 def _nothing(reason: str) -> Asked:

@@ -133,7 +133,7 @@ async def test_no_more_answers_are_kept_than_fit(neighbour: Neighbour, monkeypat
     monkeypatch.setattr(personal, "KEPT_ANSWERS", 2)
     async with listening(neighbour) as url, personal_data(url) as asking:
         for number in (1, 2, 3, 3, 2, 1):
-            await asking.of(personal.Key(f"C-{number}", 1), {})
+            await asking.of(personal.Key(f"C-{number}", 1), dict)
     assert [one["path"] for one in neighbour.asked] == [f"/customers/C-{number}/personal" for number in (1, 2, 3, 1)]
 
 
@@ -141,8 +141,8 @@ async def test_an_answer_is_not_kept_for_ever(neighbour: Neighbour, monkeypatch:
     """G2"""
     monkeypatch.setattr(personal, "KEPT_SECONDS", 0.0)
     async with listening(neighbour) as url, personal_data(url) as asking:
-        await asking.of(personal.Key("C-1", 1), {})
-        await asking.of(personal.Key("C-1", 1), {})
+        await asking.of(personal.Key("C-1", 1), dict)
+        await asking.of(personal.Key("C-1", 1), dict)
     assert len(neighbour.asked) == 2
 
 

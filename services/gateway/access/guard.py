@@ -165,7 +165,7 @@ async def allowed(request: Request) -> None:
     if principal is None:
         return  # an open path: the guard lets nothing else through without one
     route = request.scope["route"]
-    scope = scopes.missing(principal.scopes, scopes.needed(route.tags, route.operation_id, request.method, request.url.query))
+    scope = scopes.missing(principal.scopes, scopes.needed(route.tags, route.operation_id, request.method, request.scope["query_string"].decode("latin-1")))
     if scope is not None:
         raise Forbidden(f"{principal.client} has no scope {scope}", scope=scope)
 
