@@ -37,11 +37,13 @@ types: $(VENV)/.dev
 generated: $(VENV)/.dev
 	$(BIN)/python -m shared.contracts.asyncapi --check
 	$(BIN)/python -m shared.errors --check
+	$(BIN)/python -m deploy.api_documents --check
 	$(BIN)/python -m deploy.validate
 
 docs: $(VENV)/.dev ## Write the generated docs again
 	$(BIN)/python -m shared.contracts.asyncapi
 	$(BIN)/python -m shared.errors
+	$(BIN)/python -m deploy.api_documents
 
 stack: $(VENV)/.run ## Start a real Kafka and PostgreSQL on this machine, without containers
 	@$(BIN)/python -m deploy.stack install

@@ -41,6 +41,7 @@ from shared.errors import (
     UnsupportedMediaType,
 )
 from shared.idempotency import once as once
+from shared.openapi import Document, finished
 from shared.pii import Keyring
 from shared.settings import Settings
 
@@ -71,6 +72,20 @@ PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
 }
 
 
+class Api(FastAPI):
+    """Its OpenAPI document is made once, when it is asked for first."""
+
+    def __init__(self, described: Callable[[Document], Document], **given: Any) -> None:
+        super().__init__(**given)
+        self._described = described
+        self._document: Document | None = None
+
+    def openapi(self) -> Document:
+        if self._document is None:
+            self._document = self._described(super().openapi())
+        return self._document
+
+
 def create_app(
     *,
     service: str,
@@ -84,10 +99,12 @@ def create_app(
     guard: Guard = OnlyServices,
     inner: Callable[[ASGIApp], ASGIApp] | None = None,
     dependencies: Sequence[Dependency] = (),
+    described: Callable[[Document], Document] = finished,
 ) -> FastAPI:
     """An API with its database open while it runs, and with the keyring when it is `sealed`. `lifespan` opens what else it
     needs on the given stack; what `checks` finds is told by readiness, and does not decide it. `guard` stands before all of it
-    where access is required, and raises what it refuses; `inner` comes right after it, before the routes. `dependencies` are those of every route."""
+    where access is required, and raises what it refuses; `inner` comes right after it, before the routes. `dependencies` are those of every route.
+    `described` makes the OpenAPI document of what FastAPI says."""
 
     @asynccontextmanager
     async def running(app: FastAPI) -> AsyncIterator[None]:
@@ -102,7 +119,8 @@ def create_app(
                 await lifespan(app, stack)
             yield
 
-    app = FastAPI(
+    app = Api(
+        described,
         title=f"Holdfast {service}",
         version="0.1.0",
         description=description,

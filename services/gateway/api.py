@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
-from functools import cache
 from typing import Any
 
 from fastapi import Depends, FastAPI
@@ -15,6 +14,7 @@ from services.gateway.access.issuer import Issuer
 from services.gateway.access.settings import AccessSettings
 from services.gateway.access.tokens import fetching
 from services.gateway.circuit import Circuit
+from services.gateway.document import whole
 from services.gateway.forwarding import check_neighbours, open_client
 from services.gateway.hot import HotPaths
 from services.gateway.intake import UnderWay
@@ -77,6 +77,11 @@ def app(settings: Settings) -> FastAPI:
     access = read(AccessSettings)
     issuer = _demo_issuer(settings, access) if access.demo_issuer else None
     codes = "".join(f"| `{error.code}` | {error.status} | {error.title} |\n" for error in catalogue())
+    token_url = access.token_url or ("/oauth2/token" if issuer else None)
+
+    def described(document: dict[str, Any]) -> dict[str, Any]:
+        return describe(whole(document), token_url=token_url, is_open=settings.auth == "open")
+
     created = create_app(
         service="gateway",
         settings=settings,
@@ -89,10 +94,10 @@ def app(settings: Settings) -> FastAPI:
         sealed=True,
         guard=Guard,
         dependencies=[Depends(allowed)] if settings.auth == "required" else [],
+        described=described,
     )
     created.title, created.openapi_tags = "Holdfast", TAGS
     created.state.access_settings, created.state.issuer = access, issuer
-    _describe_access(created, access.token_url or ("/oauth2/token" if issuer else None), is_open=settings.auth == "open")
     return created
 
 
@@ -100,16 +105,6 @@ def _demo_issuer(settings: Settings, access: AccessSettings) -> Issuer:
     if settings.auth != "required" or not settings.is_local:
         raise SystemExit("HOLDFAST_AUTH_DEMO_ISSUER is for demo and tests: only with HOLDFAST_AUTH=required, on 127.0.0.1")
     return Issuer(name=settings.url_of("gateway"), audience=access.audience)
-
-
-def _describe_access(app: FastAPI, token_url: str | None, *, is_open: bool) -> None:
-    plain = app.openapi
-
-    @cache
-    def described() -> dict[str, Any]:
-        return describe(plain(), token_url=token_url, is_open=is_open)
-
-    app.openapi = described  # type: ignore[method-assign]
 
 
 async def _open(app: FastAPI, stack: AsyncExitStack) -> None:

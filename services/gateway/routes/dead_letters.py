@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
 from services.gateway.forwarding import forward
-from services.gateway.routes.passed_on import PAGED, documented
+from services.gateway.owners import operation
 from services.gateway.tables import INBOX
-from shared.dead_letter_routes import DeadId, DeadLetter, DeadLetters, Replay, dead_letter_router
+from shared.dead_letter_routes import DeadId, DeadLetter, DeadLetters, dead_letter_router
 
 OWN = dead_letter_router(INBOX, group="gateway", prefix="/v1/dead-letters/gateway")
 ROUTER = APIRouter(prefix="/v1")
 
+REPLAY = operation("customer", "POST", "/dead-letters/{dead_id}/replay")
 Owner = Annotated[Literal["customer", "segmentation", "retention"], Path(description="Who could not apply the record")]
 
 
@@ -23,10 +24,15 @@ Owner = Annotated[Literal["customer", "segmentation", "retention"], Path(descrip
     operation_id="list_dead_letters",
     summary="Records that a service could not apply, oldest first",
     tags=["dead letters"],
-    dependencies=PAGED,
     responses={200: {"model": DeadLetters}},
 )
-async def list_dead_letters(request: Request, service: Owner, status: Literal["dead", "replayed"] | None = None) -> Response:
+async def list_dead_letters(
+    request: Request,
+    service: Owner,
+    status: Literal["dead", "replayed"] | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str | None, Query(max_length=200)] = None,
+) -> Response:
     return await forward(request, service, "dead-letters")
 
 
@@ -48,7 +54,7 @@ async def get_dead_letter(request: Request, service: Owner, dead_id: DeadId) -> 
     tags=["dead letters"],
     status_code=202,
     responses={202: {"model": DeadLetter}},
-    openapi_extra=documented(Replay),
+    openapi_extra={"requestBody": REPLAY["requestBody"]},
 )
 async def replay_dead_letter(request: Request, service: Owner, dead_id: DeadId) -> Response:
     return await forward(request, service, "dead-letters", str(dead_id), "replay")

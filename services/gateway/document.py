@@ -1,0 +1,33 @@
+"""The one OpenAPI document: what the gateway answers itself, and what the owners say of what is passed on to them."""
+
+from __future__ import annotations
+
+from services.gateway.owners import Document, document_of, names_beside, referred, renamed
+from services.gateway.routes.passed_on import ALL, PREFIX, Passed
+
+
+def whole(own: Document) -> Document:
+    """`own`, FastAPI's document of the gateway, with the operations of the owners in their places and the schemas they need."""
+    schemas = own["components"]["schemas"]
+    names = names_beside(schemas)
+    offered = {
+        called: renamed(document_of(service)["components"]["schemas"][name], names[service])
+        for service in names
+        for name, called in names[service].items()
+    }  # fmt: skip
+    for one in ALL:
+        operation = _passed_on(one, names[one.service])
+        own["paths"][PREFIX + one.path][one.method.lower()] = operation
+        _add(schemas, offered, referred(operation))
+    return own
+
+
+def _passed_on(one: Passed, names: dict[str, str]) -> Document:
+    described: Document = renamed(one.described, names)
+    return described | {"operationId": one.operation_id, "summary": one.summary, "tags": [one.tag]}
+
+
+def _add(schemas: Document, offered: Document, names: set[str]) -> None:
+    for name in sorted(names - schemas.keys()):
+        schemas[name] = offered[name]
+        _add(schemas, offered, referred(offered[name]))
