@@ -10,7 +10,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --req
 UVLOCK := $(BIN)/python -m uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types generated docs stack stack-down replay import screenshots bench evaluate year train chaos api-key audit-verify rotate-keys lock clean
+.PHONY: help run test check lint types generated docs stack stack-down replay import screenshots bench evaluate year train chaos fuzz client api-key audit-verify rotate-keys lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,6 +78,12 @@ chaos: $(VENV)/.dev ## Kill workers at random under load, then audit every invar
 
 api-key: $(VENV)/.run ## Make an API key and print it, this once: CLIENT=crm SCOPES="customers:read events:write" (SCOPES=all; ARGS="--days 90")
 	@$(BIN)/python -m services.gateway.keys create "$(CLIENT)" $(SCOPES) $(ARGS)
+
+fuzz: $(VENV)/.dev ## Send random requests to every operation of the API, and hold each answer against the document (a quarter of an hour)
+	@$(BIN)/python -m deploy.fuzz $(ARGS)
+
+client: $(VENV)/.dev ## Generate a typed Python client of the API into build/
+	@$(BIN)/python -m deploy.client $(ARGS)
 
 audit-verify: $(VENV)/.run ## Walk the audit log: exit code 1 and the first entry that was touched, if one was
 	@$(BIN)/python -m services.customer.audit_verify

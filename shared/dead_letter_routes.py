@@ -12,10 +12,13 @@ from fastapi.params import Depends as Dependency
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.contracts.decoding import decode
+from shared.errors import Conflict, HoldfastError, NotFound
 from shared.inbox import InboxTables, get_dead, list_dead, remains_of, replay_dead
+from shared.openapi import BAD_EVENT, Responses, raises
 from shared.pii import Keyring
 from shared.web import InTransaction, Reading, decode_cursor, encode_cursor
 
+REPLAYING: tuple[type[HoldfastError], ...] = (NotFound, Conflict, *BAD_EVENT)
 DeadId = Annotated[int, Path(ge=1, le=2**62)]
 
 
@@ -46,7 +49,7 @@ class DeadLetters(BaseModel):
 class Replay(BaseModel):
     """What to publish instead of what came; nothing to publish it as it was, for instance after a fix of the handler."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"event": None}]})
 
     event: dict[str, Any] | None = Field(default=None, description="The whole CloudEvent, corrected")
 
@@ -59,8 +62,11 @@ async def _keyring(request: Request) -> Keyring | None:
 Opener = Annotated[Keyring | None, Depends(_keyring)]
 
 
-def dead_letter_router(tables: InboxTables, *, group: str, prefix: str = "/dead-letters", dependencies: Sequence[Dependency] = ()) -> APIRouter:
-    router = APIRouter(prefix=prefix, tags=["dead letters"], dependencies=list(dependencies))
+def dead_letter_router(
+    tables: InboxTables, *, group: str, prefix: str = "/dead-letters", dependencies: Sequence[Dependency] = (), fails: Responses | None = None
+) -> APIRouter:
+    """`fails`: how the dependencies may."""
+    router = APIRouter(prefix=prefix, tags=["dead letters"], dependencies=list(dependencies), responses=fails)
 
     @router.get("", operation_id=f"list_{group}_dead_letters", summary="Records that could not be applied, oldest first")
     async def list_(
@@ -74,11 +80,17 @@ def dead_letter_router(tables: InboxTables, *, group: str, prefix: str = "/dead-
         rows = await list_dead(connection, tables.dead_letters, status=status, after=after, limit=limit)
         return DeadLetters(items=[_shown(row, keyring) for row in rows], next_cursor=encode_cursor(rows[-1].id) if len(rows) == limit else None)
 
-    @router.get("/{dead_id}", operation_id=f"get_{group}_dead_letter", summary="One record that could not be applied")
+    @router.get("/{dead_id}", operation_id=f"get_{group}_dead_letter", summary="One record that could not be applied", responses=raises(NotFound))
     async def get(connection: Reading, keyring: Opener, dead_id: DeadId) -> DeadLetter:
         return _shown(await get_dead(connection, tables.dead_letters, dead_id), keyring)
 
-    @router.post("/{dead_id}/replay", operation_id=f"replay_{group}_dead_letter", summary="Publish it again, corrected or as it was", status_code=202)
+    @router.post(
+        "/{dead_id}/replay",
+        operation_id=f"replay_{group}_dead_letter",
+        summary="Publish it again, corrected or as it was",
+        status_code=202,
+        responses=raises(*REPLAYING),
+    )
     async def replay(tx: InTransaction, keyring: Opener, dead_id: DeadId, body: Replay) -> DeadLetter:
         row = await get_dead(tx, tables.dead_letters, dead_id)
         came = remains_of(row, keyring)

@@ -163,6 +163,18 @@ class StaleDraft(Conflict):
     title = "Another version was approved since: draft the changes again over that one"
 
 
+class PreconditionFailed(RequestFailed):
+    code = "precondition_failed"
+    status = 412
+    title = "It was changed since the version of If-Match was read: read it again"
+
+
+class PreconditionMissing(RequestFailed):
+    code = "precondition_missing"
+    status = 428
+    title = "This change has to say over which version it is made, as If-Match"
+
+
 class NothingToRollBack(Conflict):
     code = "nothing_to_roll_back"
     title = "What is in force is built in, or the version is not approved any more"

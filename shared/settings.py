@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from shared.clock import zone_of
 
@@ -19,6 +19,7 @@ Service = Literal["customer", "segmentation", "retention", "gateway"]
 PORT_OFFSETS: dict[str, int] = {"gateway": 0, "customer": 1, "segmentation": 2, "retention": 3}
 
 _KAFKA = re.compile(r"^kafka://[^/,\s]+:\d+(,[^/,\s]+:\d+)*$")
+_ORIGIN = re.compile(r"^https?://[^/,\s*]+$")
 _POSTGRES = re.compile(r"^postgresql://[^\s]*\{service\}[^\s]*$")
 
 
@@ -38,6 +39,9 @@ class Settings(BaseSettings):
         default="open", description="`open`: whoever reaches the API may use it, on this machine only; `required`: with an API key or a token"
     )
     keyring: Path | None = Field(default=None, description="File with the keys of personal data; none: keyring.json in the data folder")
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="Other sites whose pages may call the gateway from a browser, with commas between: https://app.example; none: no other"
+    )
     service_secret: SecretStr | None = Field(
         default=None,
         min_length=32,
@@ -51,6 +55,14 @@ class Settings(BaseSettings):
     metrics_port: int = Field(default=0, ge=0, le=65535, description="Where a worker serves /metrics; 0: nowhere")
     log_format: Literal["console", "json"] = Field(default="console", description="How log lines are written")
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="The least that is logged")
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _origins_are_listed(cls, value: object) -> object:
+        listed = [one.strip() for one in value.split(",") if one.strip()] if isinstance(value, str) else value
+        if isinstance(listed, list) and not all(_ORIGIN.match(one) for one in listed):
+            raise ValueError("use origins as browsers send them, `https://host[:port]`, with commas between")
+        return listed
 
     @field_validator("bus")
     @classmethod

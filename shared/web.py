@@ -16,19 +16,23 @@ import structlog
 from fastapi import APIRouter, Depends, FastAPI, Header, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.params import Depends as Dependency
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import clock, telemetry
 from shared.actors import ANONYMOUS
 from shared.auth import OnlyServices
+from shared.bodies import MAX_BODY_BYTES, bounded, json_only
 from shared.cursors import decode_cursor as decode_cursor
 from shared.cursors import encode_cursor as encode_cursor
 from shared.cursors import moment_of as moment_of
 from shared.database import Database, Transaction, is_transient
 from shared.errors import (
+    BodyTooLarge,
+    BodyTooSlow,
     Forbidden,
     HoldfastError,
     IdempotencyKeyMissing,
@@ -41,11 +45,11 @@ from shared.errors import (
     UnsupportedMediaType,
 )
 from shared.idempotency import once as once
-from shared.openapi import Document, finished
+from shared.openapi import PROBLEM, Document, Responses, finished
 from shared.pii import Keyring
 from shared.settings import Settings
 
-PROBLEM = "application/problem+json"
+PLAIN_TEXT = r"^[^\x00-\x1f]+$"
 WORKER_BEAT_LIMIT_SECONDS = 15
 
 log = telemetry.logger()
@@ -67,9 +71,8 @@ class Problem(BaseModel):
     code: str
 
 
-PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
-    "default": {"model": Problem, "description": "A problem document: `code` says which of the error catalogue", "content": {PROBLEM: {}}}
-}
+# So that the document has the schema: `finished` says what each operation answers with it.
+PROBLEM_RESPONSES: Responses = {"default": {"model": Problem}}
 
 
 class Api(FastAPI):
@@ -99,12 +102,13 @@ def create_app(
     guard: Guard = OnlyServices,
     inner: Callable[[ASGIApp], ASGIApp] | None = None,
     dependencies: Sequence[Dependency] = (),
+    max_body_bytes: int = MAX_BODY_BYTES,
     described: Callable[[Document], Document] = finished,
 ) -> FastAPI:
     """An API with its database open while it runs, and with the keyring when it is `sealed`. `lifespan` opens what else it
     needs on the given stack; what `checks` finds is told by readiness, and does not decide it. `guard` stands before all of it
     where access is required, and raises what it refuses; `inner` comes right after it, before the routes. `dependencies` are those of every route.
-    `described` makes the OpenAPI document of what FastAPI says."""
+    No body may be larger than `max_body_bytes`; a route may read less. `described` makes the OpenAPI document of what FastAPI says."""
 
     @asynccontextmanager
     async def running(app: FastAPI) -> AsyncIterator[None]:
@@ -128,18 +132,19 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         responses=PROBLEM_RESPONSES,
-        dependencies=list(dependencies),
+        dependencies=[*dependencies, Depends(json_only)],
+        redirect_slashes=False,
     )
     for router in (*routers, health_router(workers, checks)):
         app.include_router(router)
     app.add_exception_handler(HoldfastError, on_expected)
     app.add_exception_handler(RequestValidationError, _on_invalid)
-    app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_exception_handler(HTTPException, on_http_error)
     if inner:
         app.add_middleware(inner)
     if settings.auth == "required":
         app.add_middleware(guard, settings=settings)
-    app.add_middleware(Boundary, service=service)
+    app.add_middleware(Boundary, service=service, max_body_bytes=max_body_bytes)
     return app
 
 
@@ -164,6 +169,16 @@ async def _keys(request: Request) -> Keyring:
 
 
 Keys = Annotated[Keyring, Depends(_keys)]
+
+
+def _iso(value: object) -> object:
+    if isinstance(value, str) and value.replace(".", "", 1).lstrip("+-").isdecimal():
+        raise ValueError("a time is ISO 8601 with its offset, not a number")
+    return value
+
+
+# Without it a number is taken for seconds since 1970.
+Moment = Annotated[AwareDatetime, BeforeValidator(_iso)]
 _ActorHeader = Header(alias="X-Actor", min_length=1, max_length=100, pattern=r"^[^\x00-\x1f]+$", description="Who asks: it goes into the audit log")
 
 
@@ -201,13 +216,22 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
     return problem(InvalidRequest("; ".join(f"{one['at']}: {one['problem']}" for one in listed[:5]), errors=listed), instance=request.url.path)
 
 
-async def _on_http_error(request: Request, error: Exception) -> Response:
+async def on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    known: dict[int, type[RequestFailed]] = {404: NotFound, 405: MethodNotAllowed, 415: UnsupportedMediaType}
+    known: dict[int, type[RequestFailed]] = {404: NotFound, 405: MethodNotAllowed, 408: BodyTooSlow, 413: BodyTooLarge, 415: UnsupportedMediaType}
     answer = problem(known.get(error.status_code, RequestFailed)(str(error.detail)), instance=request.url.path)
     answer.status_code = error.status_code
     answer.headers.update(error.headers or {})
+    if error.status_code == 405:
+        answer.headers["Allow"] = _allowed(request)
     return answer
+
+
+def _allowed(request: Request) -> str:
+    """Of the path; Starlette tells those of the first route that has it."""
+    app: FastAPI = request.app
+    methods = {method for route in app.routes if route.matches(request.scope)[0] is not Match.NONE for method in getattr(route, "methods", ())}
+    return ", ".join(sorted(methods))
 
 
 def _escaped(error: Exception, *, instance: str) -> Response:
@@ -224,8 +248,8 @@ class Boundary:
     """Request id, log line, metrics, and an answer to what nobody expected. Plain ASGI: Starlette's BaseHTTPMiddleware
     costs two thirds of the rate."""
 
-    def __init__(self, app: ASGIApp, service: str) -> None:
-        self._app, self._service = app, service
+    def __init__(self, app: ASGIApp, service: str, max_body_bytes: int) -> None:
+        self._app, self._service, self._max_body_bytes = app, service, max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -244,7 +268,7 @@ class Boundary:
 
         structlog.contextvars.bind_contextvars(request_id=request_id)
         try:
-            await self._app(scope, receive, answer)
+            await self._app(scope, bounded(receive, limit_bytes=self._max_body_bytes), answer)
         except Exception as error:
             if status:
                 raise  # the answer is under way: cutting it off is all that is left

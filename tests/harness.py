@@ -28,6 +28,7 @@ from shared.settings import Settings
 from shared.worker import Worker, WorkerSpec
 from tests.builders import message
 from tests.databases import migrated
+from tests.documented import documented
 
 DEADLINE_SECONDS = 90.0
 _routes: dict[tuple[str, str, int], list[BaseRoute]] = {}
@@ -86,8 +87,9 @@ class ServiceUnderTest:
         self._stack.push_async_callback(self.stop_worker)
         self.app = _with_routes_built(self.service, import_module(f"services.{self.service}.api").app(self.settings), auth=self.settings.auth)
         await self._stack.enter_async_context(self.app.router.lifespan_context(self.app))
+        checks = {"response": [documented(self.service, self.app)]}
         transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=False)
-        self.http = await self._stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://test"))
+        self.http = await self._stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://test", event_hooks=checks))
         return self
 
     async def __aexit__(self, *error: object) -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from deploy.stack.daemon import Daemon, StackError
 from deploy.stack.install import install, missing
-from deploy.stack.kafka import Kafka, free_port
+from deploy.stack.kafka import Kafka, free_port, free_ports
 from deploy.stack.postgres import Postgres
 
-__all__ = ["Daemon", "Kafka", "Postgres", "Stack", "StackError", "free_port", "install", "missing", "temporary_stack"]
+__all__ = ["Daemon", "Kafka", "Postgres", "Stack", "StackError", "free_port", "free_ports", "install", "missing", "temporary_stack"]
 
 
 class Stack:

@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import uuid
+from contextlib import ExitStack
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -81,3 +82,17 @@ def java() -> list[str]:
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
+
+
+def free_ports() -> int:
+    """The first of four in a row: those that `python -m services` listens on."""
+    for _ in range(100):
+        with ExitStack() as held:
+            first = held.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1]
+            try:
+                for port in range(first + 1, first + 4):
+                    held.enter_context(socket.create_server(("127.0.0.1", port)))
+            except OSError:
+                continue
+            return int(first)
+    raise RuntimeError("no four free ports in a row")

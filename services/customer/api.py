@@ -7,6 +7,8 @@ from fastapi import Depends, FastAPI
 from services.customer.routes import addresses, audit, cases, matching, privacy, prospects, quality, reentry, registry, watch
 from services.customer.tables import INBOX, WORKERS
 from shared.dead_letter_routes import dead_letter_router
+from shared.errors import AuditBroken
+from shared.openapi import raises
 from shared.settings import Settings
 from shared.web import create_app
 
@@ -26,7 +28,7 @@ def app(settings: Settings) -> FastAPI:
             reentry.ROUTER,
             quality.ROUTER,
             addresses.ROUTER,
-            dead_letter_router(INBOX, group="customer", dependencies=[Depends(audit.noted("dead_letters"))]),
+            dead_letter_router(INBOX, group="customer", dependencies=[Depends(audit.noted("dead_letters"))], fails=raises(AuditBroken)),
         ),
         description="Who the customers are and what was reported about them.",
         workers=WORKERS,

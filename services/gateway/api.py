@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from fastapi import Depends, FastAPI
+from fastapi.middleware.cors import CORSMiddleware
 
 from services.gateway.access.describing import describe
 from services.gateway.access.guard import Guard, allowed, open_access
@@ -17,7 +18,7 @@ from services.gateway.circuit import Circuit
 from services.gateway.document import whole
 from services.gateway.forwarding import check_neighbours, open_client
 from services.gateway.hot import HotPaths
-from services.gateway.intake import UnderWay
+from services.gateway.intake import MAX_BATCH_BYTES, UnderWay
 from services.gateway.personal import PersonalData
 from services.gateway.push.streaming import Streams
 from services.gateway.repository import ViewReads
@@ -62,6 +63,9 @@ TAGS = [
     {"name": "health", "description": "Whether the gateway and what is behind it answer."},
     *TMFORUM_TAGS,
 ]
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+ALLOWED = ("Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "X-Actor", "X-Request-ID")
+EXPOSED = ("Content-Disposition", "ETag", "Retry-After", "X-Request-ID")
 _DESCRIPTION = """\
 The one door to Holdfast. Lists are paged by `cursor`: pass `next_cursor` on until it is null. Every failure is a problem document
 (RFC 9457) whose `code` is one of the catalogue.
@@ -94,10 +98,13 @@ def app(settings: Settings) -> FastAPI:
         sealed=True,
         guard=Guard,
         dependencies=[Depends(allowed)] if settings.auth == "required" else [],
+        max_body_bytes=MAX_BATCH_BYTES,
         described=described,
     )
     created.title, created.openapi_tags = "Holdfast", TAGS
     created.state.access_settings, created.state.issuer = access, issuer
+    if settings.cors_origins:
+        created.add_middleware(CORSMiddleware, allow_origins=settings.cors_origins, allow_methods=METHODS, allow_headers=ALLOWED, expose_headers=EXPOSED)
     return created
 
 

@@ -1,30 +1,23 @@
-"""Request bodies, read within bounds of size and time."""
+"""Request bodies that are passed on or taken apart by hand, read within a bound of their own."""
 
 from __future__ import annotations
-
-import asyncio
 
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 
-from shared.errors import BodyTooSlow, HoldfastError, RequestFailed
-
-BODY_SECONDS = 30.0
+from shared.errors import HoldfastError, RequestFailed
 
 
-async def read_body(request: Request, *, limit_bytes: int, too_large: HoldfastError, seconds: float = BODY_SECONDS) -> bytes:
+async def read_body(request: Request, *, limit_bytes: int, too_large: HoldfastError) -> bytes:
     """The whole body, or `too_large` raised as soon as that is certain."""
     if declared_bytes(request, otherwise=0) > limit_bytes:
         raise too_large
     body = bytearray()
     try:
-        async with asyncio.timeout(seconds):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > limit_bytes:
-                    raise too_large
-    except TimeoutError:
-        raise BodyTooSlow from None
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > limit_bytes:
+                raise too_large
     except ClientDisconnect:
         raise RequestFailed("the client went away") from None
     return bytes(body)

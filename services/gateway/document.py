@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from services.gateway.owners import Document, document_of, names_beside, referred, renamed
+from services.gateway.routes.events import EVENT
 from services.gateway.routes.passed_on import ALL, PREFIX, Passed
+from shared.errors import NotFound
+from shared.openapi import CODES, finished
 
 
 def whole(own: Document) -> Document:
     """`own`, FastAPI's document of the gateway, with the operations of the owners in their places and the schemas they need."""
     schemas = own["components"]["schemas"]
+    schemas |= EVENT
     names = names_beside(schemas)
     offered = {
         called: renamed(document_of(service)["components"]["schemas"][name], names[service])
@@ -19,12 +23,13 @@ def whole(own: Document) -> Document:
         operation = _passed_on(one, names[one.service])
         own["paths"][PREFIX + one.path][one.method.lower()] = operation
         _add(schemas, offered, referred(operation))
-    return own
+    return finished(own)
 
 
 def _passed_on(one: Passed, names: dict[str, str]) -> Document:
     described: Document = renamed(one.described, names)
-    return described | {"operationId": one.operation_id, "summary": one.summary, "tags": [one.tag]}
+    codes = [*described[CODES], *((NotFound.code,) if "{" in one.path else ())]  # an id may not lead to another resource
+    return described | {"operationId": one.operation_id, "summary": one.summary, "tags": [one.tag], CODES: codes}
 
 
 def _add(schemas: Document, offered: Document, names: set[str]) -> None:

@@ -16,6 +16,7 @@ from starlette.responses import Response, StreamingResponse
 from services.gateway.body import read_body
 from services.gateway.circuit import Circuit
 from shared.auth import secret_headers
+from shared.bodies import MAX_BODY_BYTES
 from shared.bus import Bus
 from shared.errors import BodyTooLarge, BusUnavailable, NotFound, Unavailable
 from shared.settings import PORT_OFFSETS, Settings
@@ -23,7 +24,6 @@ from shared.settings import PORT_OFFSETS, Settings
 ANSWER_SECONDS = 10.0
 CONNECT_SECONDS = 1.0
 CHECK_SECONDS = 1.0
-MAX_BODY_BYTES = 2_000_000
 MAX_CONNECTIONS = 100
 # Less than a server keeps an idle connection: one that it just closes would fail a command that must not be tried twice.
 KEEP_ALIVE_SECONDS = 2.0

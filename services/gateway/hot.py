@@ -10,6 +10,7 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -18,7 +19,7 @@ from services.gateway.access.guard import allowed
 from services.gateway.routes.customers import plain_view
 from services.gateway.routes.events import taken_events
 from shared.errors import HoldfastError
-from shared.web import on_expected
+from shared.web import on_expected, on_http_error
 
 
 class Hot(NamedTuple):
@@ -50,6 +51,8 @@ class HotPaths:
             response = await HANDLERS[hot](request)
         except HoldfastError as error:
             response = await on_expected(request, error)
+        except HTTPException as error:  # of a body that is too large or too slow
+            response = await on_http_error(request, error)
         await response(scope, receive, send)
 
 

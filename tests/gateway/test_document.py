@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import orjson
 import pytest
 from openapi_spec_validator import validate
@@ -14,9 +15,12 @@ from deploy.api_documents import files
 from services.gateway.api import app
 from services.gateway.owners import names_beside, operation, renamed
 from services.gateway.routes.passed_on import ALL
+from shared.errors import catalogue
 from shared.settings import Settings
 
 IDS = Path(__file__).parent / "operation_ids.txt"
+
+CODES = {one.code: one.status for one in catalogue()}
 
 Document = dict[str, Any]
 
@@ -82,3 +86,60 @@ def test_a_route_that_no_owner_has_is_refused() -> None:
     with pytest.raises(LookupError, match="retention has no GET /nowhere"):
         operation("retention", "GET", "/nowhere")
     assert all(one.described for one in ALL)
+
+
+def test_every_operation_shows_how_it_fails(document: Document) -> None:
+    """Each code it lists, at its status, with a problem document as the example; and no status that says nothing."""
+    schema = {"$ref": "#/components/schemas/Problem", "components": document["components"]}
+    for one in operations(document).values():
+        shown: dict[str, int] = {}
+        for status, response in one["responses"].items():
+            assert status != "default"
+            if "$ref" in response:
+                content = document["components"]["responses"][response["$ref"].rpartition("/")[2]]["content"]["application/problem+json"]
+                shown |= {code: int(status) for code in content["examples"]}
+                for code, example in content["examples"].items():
+                    jsonschema.validate(example["value"], schema)
+                    assert (example["value"]["code"], example["value"]["status"]) == (code, int(status))
+        assert shown == {code: CODES[code] for code in one["x-errors"]}, one["operationId"]
+
+
+@pytest.mark.parametrize(
+    ("operation_id", "codes"),
+    [
+        ("edit_campaign", {"actor_missing", "already_decided", "stale_draft", "not_found", "invalid_request", "unsupported_media_type", "body_too_large"}),
+        ("report_outcome", {"idempotency_key_missing", "idempotency_key_reused", "conflict", "not_found"}),
+        ("erase_customer", {"erasure_refused", "gone", "audit_broken"}),
+        ("take_events", {"too_many_requests", "bus_unavailable", "invalid_event", "malformed_json", "event_too_large"}),
+        ("list_campaigns", {"unavailable", "internal_error"}),
+        ("list_merges", {"bad_cursor", "invalid_request"}),
+    ],
+)
+def test_the_errors_of_an_operation_are_its_own(document: Document, operation_id: str, codes: set[str]) -> None:
+    assert codes <= set(operations(document)[operation_id]["x-errors"])
+
+
+def test_what_is_required_is_said_to_be(document: Document) -> None:
+    """An Idempotency-Key is refused by a code of its own, so FastAPI takes it for optional. A query has no null."""
+    parameters = [parameter for one in operations(document).values() for parameter in one.get("parameters", ())]
+    assert {parameter["required"] for parameter in parameters if parameter["name"] == "Idempotency-Key"} == {True}
+    assert not any({"type": "null"} in parameter["schema"].get("anyOf", ()) for parameter in parameters)
+
+
+def test_every_body_has_an_example_that_is_one(document: Document) -> None:
+    """tests/deploy/test_fuzz.py sends them, and gets what the document says; events have one of each type."""
+    components = document["components"]
+    for one in operations(document).values():
+        for kind, content in one.get("requestBody", {"content": {}})["content"].items():
+            if one["operationId"] == "take_events" and kind == "application/json":
+                continue  # the data alone: the attributes of the event are headers
+            schema = _without_null(content["schema"])
+            body = components["schemas"].get(schema.get("$ref", "").rpartition("/")[2], {})
+            examples = [named["value"] for named in content.get("examples", {}).values()] or body.get("examples", ())
+            assert examples, (one["operationId"], kind)
+            for example in examples:
+                jsonschema.validate(example, schema | {"components": components}, format_checker=jsonschema.FormatChecker())
+
+
+def _without_null(schema: Document) -> Document:
+    return next((one for one in schema.get("anyOf", ()) if one != {"type": "null"}), schema)

@@ -12,18 +12,14 @@ from typing import Any
 import httpx
 import orjson
 import pytest
-from starlette.requests import Request
-from starlette.types import Message
 
 from services.gateway.api import app
-from services.gateway.body import read_body
 from services.gateway.intake import BATCH, MAX_BATCH_BYTES, MAX_BATCH_EVENTS, MAX_BYTES_UNDER_WAY, MAX_REQUESTS_UNDER_WAY, SINGLE
 from shared.contracts import billing, topics
 from shared.contracts.asyncapi import example_event
 from shared.contracts.decoding import MAX_EVENT_BYTES
 from shared.contracts.registry import INPUTS, PAYLOADS
 from shared.database import Database
-from shared.errors import BodyTooLarge, BodyTooSlow
 from shared.settings import Settings
 from tests.builders import paid
 from tests.databases import migrated
@@ -144,16 +140,6 @@ async def test_a_long_body_is_not_read_to_its_end(door: ServiceUnderTest, kind: 
 
     problem(await door.http.post("/v1/events", content=long(), headers={"content-type": kind}), 413, code)
     assert read <= limit + 100_000
-
-
-async def test_a_body_that_does_not_come_is_not_waited_for() -> None:
-    async def silent() -> Message:
-        await asyncio.Event().wait()
-        raise AssertionError
-
-    request = Request({"type": "http", "headers": []}, silent)
-    with pytest.raises(BodyTooSlow):
-        await read_body(request, limit_bytes=10, too_large=BodyTooLarge(), seconds=0.01)
 
 
 async def test_a_declared_length_is_enough_to_refuse(door: ServiceUnderTest) -> None:

@@ -10,4 +10,5 @@ from tests.guides.walking import ROOT, free_ports, places_of, walk
 def test_every_step_of_the_walk_does_what_the_page_shows(environment: None, tmp_path: Path) -> None:
     """R1 R2 R3 R5 R6 R8 R10 R12 R13: drafts, tries and approves a campaign, works its list, and asks what it changed."""
     port = free_ports()
-    walk(ROOT / "docs" / "guides" / "retention.md", {"data/walk": str(tmp_path / "data"), **places_of(port)}, port, tmp_path / "log")
+    places = {"data/walk": str(tmp_path / "data"), "build/walk": str(tmp_path / "client"), **places_of(port)}
+    walk(ROOT / "docs" / "guides" / "retention.md", places, port, tmp_path / "log")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,8 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 import httpx
+
+from deploy.stack import free_ports as free_ports
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```(python|sh)\n(.*?)^```\n(?:```text\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL)
@@ -115,20 +116,6 @@ def run(command: str) -> str:
     done = subprocess.run(["/bin/sh", "-c", command], cwd=ROOT, env=os.environ, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
-
-
-def free_ports() -> int:
-    """The first of four in a row."""
-    for _ in range(100):
-        with ExitStack() as held:
-            first = held.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1]
-            try:
-                for port in range(first + 1, first + 4):
-                    held.enter_context(socket.create_server(("127.0.0.1", port)))
-            except OSError:
-                continue
-            return int(first)
-    raise AssertionError("no four free ports in a row")
 
 
 def places_of(port: int) -> dict[str, str]:

@@ -10,7 +10,9 @@ from services.customer.routes.audit import Reads
 from services.customer.schemas.addresses import Address
 from services.customer.use_cases import reading
 from shared.auth import require_secret
-from shared.web import Actor, Keys, Reading
+from shared.errors import AuditBroken, Gone, NotFound, ServicesOnly
+from shared.openapi import raises
+from shared.web import PLAIN_TEXT, Actor, Keys, Reading
 
 
 async def _of_a_service(request: Request, secret: Annotated[str, Header(alias="X-Service-Secret", max_length=500)] = "") -> None:
@@ -18,18 +20,23 @@ async def _of_a_service(request: Request, secret: Annotated[str, Header(alias="X
     require_secret(request.app.state.settings, secret)
 
 
-ROUTER = APIRouter(prefix="/internal", tags=["internal"], dependencies=[Depends(_of_a_service)])
+ROUTER = APIRouter(prefix="/internal", tags=["internal"], dependencies=[Depends(_of_a_service)], responses=raises(ServicesOnly))
 
 
-@ROUTER.get("/customers/{customer_id}/address", operation_id="get_address", summary="Where a message to the customer goes, in plain: goes into the audit log")
+@ROUTER.get(
+    "/customers/{customer_id}/address",
+    operation_id="get_address",
+    summary="Where a message to the customer goes, in plain: goes into the audit log",
+    responses=raises(AuditBroken, Gone, NotFound),
+)
 async def get_address(
     connection: Reading,
     keyring: Keys,
     journal: Reads,
     actor: Actor,
-    customer_id: Annotated[str, Path(max_length=128)],
+    customer_id: Annotated[str, Path(max_length=128, pattern=PLAIN_TEXT)],
     kind: Literal["phone", "email"],
-    purpose: Annotated[str, Query(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f]+$", description="What it is needed for: into the audit log")],
+    purpose: Annotated[str, Query(min_length=1, max_length=128, pattern=PLAIN_TEXT, description="What it is needed for: into the audit log")],
 ) -> Address:
     found = Address.model_validate(await reading.address(connection, keyring, customer_id, kind=kind))
     if found.address is not None:

@@ -12,12 +12,12 @@ from services.customer.repository import audit as repository
 from services.customer.schemas.audit import AuditEntries, AuditEntry
 from services.customer.use_cases.audit import Journal
 from shared.database import Database
-from shared.web import Actor, Reading, decode_cursor, encode_cursor
+from shared.web import PLAIN_TEXT, Actor, Reading, decode_cursor, encode_cursor
 
 ROUTER = APIRouter(tags=["audit"])
 LAST = 2**62
 
-Text = Annotated[str | None, Query(max_length=128)]
+Text = Annotated[str | None, Query(max_length=128, pattern=PLAIN_TEXT)]
 
 
 async def open_journal(app: FastAPI, stack: AsyncExitStack) -> None:

@@ -11,17 +11,19 @@ from services.customer.cases import CaseState
 from services.customer.repository.cases import Position
 from services.customer.schemas.cases import CaseDetail, CaseProgress, Cases, CaseView, SurveyDue, SurveysDue
 from services.customer.use_cases import audit, cases, casework
-from shared.web import Actor, InTransaction, Keys, Reading, decode_cursor, encode_cursor, moment_of
+from shared.errors import AuditBroken, Conflict, NotFound
+from shared.openapi import raises
+from shared.web import PLAIN_TEXT, Actor, InTransaction, Keys, Reading, decode_cursor, encode_cursor, moment_of
 
 ROUTER = APIRouter(tags=["cases"])
 
-ComplaintId = Annotated[str, Path(max_length=128, pattern=r"^[^\x00-\x1f]+$")]
-CustomerId = Annotated[str | None, Query(max_length=128, pattern=r"^[^\x00-\x1f]+$")]
+ComplaintId = Annotated[str, Path(max_length=128, pattern=PLAIN_TEXT)]
+CustomerId = Annotated[str | None, Query(max_length=128, pattern=PLAIN_TEXT)]
 Limit = Annotated[int, Query(ge=1, le=200)]
 Cursor = Annotated[str | None, Query(max_length=1000)]
 
 
-@ROUTER.get("/cases", operation_id="list_cases", summary="The complaints: what is due first comes first")
+@ROUTER.get("/cases", operation_id="list_cases", summary="The complaints: what is due first comes first", responses=raises(NotFound))
 async def list_cases(
     connection: Reading,
     state: CaseState | None = None,
@@ -34,7 +36,12 @@ async def list_cases(
     return Cases(items=[CaseView.model_validate(one) for one in found], next_cursor=_next(found, limit))
 
 
-@ROUTER.get("/cases/{complaint_id}", operation_id="get_case", summary="One complaint: its stages, who had it, everything that was reported")
+@ROUTER.get(
+    "/cases/{complaint_id}",
+    operation_id="get_case",
+    summary="One complaint: its stages, who had it, everything that was reported",
+    responses=raises(AuditBroken, Conflict, NotFound),
+)
 async def get_case(
     tx: InTransaction,
     keyring: Keys,
@@ -50,7 +57,12 @@ async def get_case(
     return found
 
 
-@ROUTER.post("/cases/{complaint_id}/progress", operation_id="progress_case", summary="Take a complaint to a later stage; the same again changes nothing")
+@ROUTER.post(
+    "/cases/{complaint_id}/progress",
+    operation_id="progress_case",
+    summary="Take a complaint to a later stage; the same again changes nothing",
+    responses=raises(AuditBroken, Conflict, NotFound),
+)
 async def progress_case(
     tx: InTransaction, keyring: Keys, actor: Actor, complaint_id: ComplaintId, body: CaseProgress, customer_id: CustomerId = None
 ) -> CaseDetail:

@@ -12,6 +12,7 @@ from services.customer.schemas.privacy import (
     Because,
     Consents,
     Erasure,
+    Export,
     KeyState,
     LegalHold,
     LegalHolds,
@@ -19,12 +20,14 @@ from services.customer.schemas.privacy import (
     RetentionPeriods,
 )
 from services.customer.use_cases import legal_holds, privacy, upkeep
-from shared.web import Actor, InTransaction, Keys, Reading
+from shared.errors import AuditBroken, Conflict, ErasureRefused, Gone, NotFound
+from shared.openapi import raises
+from shared.web import PLAIN_TEXT, Actor, InTransaction, Keys, Reading
 
 ROUTER = APIRouter(tags=["privacy"])
 
-CustomerId = Annotated[str, Path(max_length=128)]
-HoldId = Annotated[str, Path(max_length=64)]
+CustomerId = Annotated[str, Path(max_length=128, pattern=PLAIN_TEXT)]
+HoldId = Annotated[str, Path(max_length=64, pattern=PLAIN_TEXT)]
 
 
 @ROUTER.get(
@@ -32,7 +35,7 @@ HoldId = Annotated[str, Path(max_length=64)]
     operation_id="export_customer",
     summary="Everything about one customer, in plain: goes into the audit log",
     response_class=StreamingResponse,
-    responses={200: {"content": {"application/json": {}}, "description": "`tables`: each with what it `holds` and its `rows`"}},
+    responses=raises(AuditBroken, Gone, NotFound, also={200: {"model": Export}}),
 )
 async def export_customer(request: Request, connection: Reading, keyring: Keys, journal: Reads, actor: Actor, customer_id: CustomerId) -> StreamingResponse:
     group = await privacy.group_of(connection, customer_id)
@@ -41,34 +44,58 @@ async def export_customer(request: Request, connection: Reading, keyring: Keys, 
     return StreamingResponse(privacy.export(request.app.state.database, keyring, group), media_type="application/json", headers=headers)
 
 
-@ROUTER.get("/customers/{customer_id}/consents", operation_id="get_consents", summary="What the customer agreed to, now and ever, with the source of each")
+@ROUTER.get(
+    "/customers/{customer_id}/consents",
+    operation_id="get_consents",
+    summary="What the customer agreed to, now and ever, with the source of each",
+    responses=raises(Gone, NotFound),
+)
 async def get_consents(connection: Reading, customer_id: CustomerId) -> Consents:
     return Consents.model_validate(await privacy.consents(connection, customer_id), strict=False)
 
 
-@ROUTER.post("/customers/{customer_id}/erasure", operation_id="erase_customer", summary="Forget the customer for good", status_code=201)
+@ROUTER.post(
+    "/customers/{customer_id}/erasure",
+    operation_id="erase_customer",
+    summary="Forget the customer for good",
+    status_code=201,
+    responses=raises(AuditBroken, ErasureRefused, Gone, NotFound),
+)
 async def erase_customer(tx: InTransaction, keyring: Keys, actor: Actor, customer_id: CustomerId, body: Because) -> Erasure:
     """409 `erasure_refused` with the `reasons` when a contract, a debt, a complaint or a legal hold stands against it."""
     return Erasure.model_validate(await privacy.erase(tx, keyring, customer_id, actor=actor, reason=body.reason))
 
 
-@ROUTER.get("/customers/{customer_id}/erasure", operation_id="get_erasure", summary="The proof that the customer was erased")
+@ROUTER.get("/customers/{customer_id}/erasure", operation_id="get_erasure", summary="The proof that the customer was erased", responses=raises(NotFound))
 async def get_erasure(connection: Reading, customer_id: CustomerId) -> Erasure:
     return Erasure.model_validate(await privacy.proof_of(connection, customer_id))
 
 
-@ROUTER.post("/customers/{customer_id}/legal-holds", operation_id="place_legal_hold", summary="The customer's data has to be kept", status_code=201)
+@ROUTER.post(
+    "/customers/{customer_id}/legal-holds",
+    operation_id="place_legal_hold",
+    summary="The customer's data has to be kept",
+    status_code=201,
+    responses=raises(AuditBroken, Gone, NotFound),
+)
 async def place_legal_hold(tx: InTransaction, keyring: Keys, actor: Actor, customer_id: CustomerId, body: Because) -> LegalHold:
     """Told on `activity`, without the reason: nothing is sold to the customer until it is lifted."""
     return LegalHold.model_validate(await legal_holds.place(tx, keyring, customer_id, actor=actor, reason=body.reason))
 
 
-@ROUTER.get("/customers/{customer_id}/legal-holds", operation_id="list_legal_holds", summary="What obliges to keep the customer's data, or did")
+@ROUTER.get(
+    "/customers/{customer_id}/legal-holds",
+    operation_id="list_legal_holds",
+    summary="What obliges to keep the customer's data, or did",
+    responses=raises(Gone, NotFound),
+)
 async def list_legal_holds(connection: Reading, customer_id: CustomerId) -> LegalHolds:
     return LegalHolds(items=[LegalHold.model_validate(one) for one in await legal_holds.of(connection, customer_id)])
 
 
-@ROUTER.post("/legal-holds/{hold_id}/lift", operation_id="lift_legal_hold", summary="It need not be kept any more")
+@ROUTER.post(
+    "/legal-holds/{hold_id}/lift", operation_id="lift_legal_hold", summary="It need not be kept any more", responses=raises(AuditBroken, Conflict, NotFound)
+)
 async def lift_legal_hold(tx: InTransaction, keyring: Keys, actor: Actor, hold_id: HoldId) -> LegalHold:
     return LegalHold.model_validate(await legal_holds.lift(tx, keyring, hold_id, actor=actor))
 

@@ -10,14 +10,16 @@ from services.customer.prospects import ProspectStage
 from services.customer.schemas.prospects import Funnel, NewProspect, Prospects, ProspectView, SourceFunnel, StageChange
 from services.customer.tables import IDEMPOTENCY_KEYS
 from services.customer.use_cases import audit, prospects
-from shared.web import Actor, IdempotencyKey, InTransaction, Keys, Reading, decode_cursor, encode_cursor, moment_of, once
+from shared.errors import AuditBroken, Conflict, NotFound
+from shared.openapi import raises
+from shared.web import PLAIN_TEXT, Actor, IdempotencyKey, InTransaction, Keys, Reading, decode_cursor, encode_cursor, moment_of, once
 
 ROUTER = APIRouter(tags=["prospects"])
 
-ProspectId = Annotated[str, Path(max_length=128, pattern=r"^[^\x00-\x1f]+$")]
+ProspectId = Annotated[str, Path(max_length=128, pattern=PLAIN_TEXT)]
 
 
-@ROUTER.post("/prospects", operation_id="create_prospect", summary="Put down a potential customer", status_code=201)
+@ROUTER.post("/prospects", operation_id="create_prospect", summary="Put down a potential customer", status_code=201, responses=raises(AuditBroken, NotFound))
 async def create_prospect(tx: InTransaction, keyring: Keys, actor: Actor, key: IdempotencyKey, body: NewProspect) -> ProspectView:
     prospect = body.model_dump()
 
@@ -30,7 +32,12 @@ async def create_prospect(tx: InTransaction, keyring: Keys, actor: Actor, key: I
     return ProspectView.model_validate(await prospects.view(tx, keyring, prospect_id))
 
 
-@ROUTER.patch("/prospects/{prospect_id}", operation_id="set_prospect_stage", summary="Where a potential customer stands")
+@ROUTER.patch(
+    "/prospects/{prospect_id}",
+    operation_id="set_prospect_stage",
+    summary="Where a potential customer stands",
+    responses=raises(AuditBroken, Conflict, NotFound),
+)
 async def set_prospect_stage(tx: InTransaction, keyring: Keys, actor: Actor, prospect_id: ProspectId, body: StageChange) -> ProspectView:
     return ProspectView.model_validate(await prospects.set_stage(tx, keyring, prospect_id, actor=actor, **body.model_dump()))
 
@@ -40,7 +47,7 @@ async def funnel(connection: Reading) -> Funnel:
     return Funnel(sources=[SourceFunnel.model_validate(one) for one in await prospects.funnel(connection)])
 
 
-@ROUTER.get("/prospects/{prospect_id}", operation_id="get_prospect", summary="One potential customer")
+@ROUTER.get("/prospects/{prospect_id}", operation_id="get_prospect", summary="One potential customer", responses=raises(AuditBroken, NotFound))
 async def get_prospect(
     tx: InTransaction,
     keyring: Keys,
@@ -59,7 +66,7 @@ async def get_prospect(
 async def list_prospects(
     connection: Reading,
     keyring: Keys,
-    source: Annotated[str | None, Query(max_length=64, pattern=r"^[^\x00-\x1f]+$")] = None,
+    source: Annotated[str | None, Query(max_length=64, pattern=PLAIN_TEXT)] = None,
     stage: ProspectStage | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=1000)] = None,

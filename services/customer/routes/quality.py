@@ -8,16 +8,23 @@ from fastapi import APIRouter, Path, Query
 
 from services.customer.schemas.quality import CustomerQuality, DataQuality, ListedQuality, WorstQualities
 from services.customer.use_cases import quality
-from shared.web import Keys, Reading, decode_cursor, encode_cursor
+from shared.errors import Gone, NotFound
+from shared.openapi import raises
+from shared.web import PLAIN_TEXT, Keys, Reading, decode_cursor, encode_cursor
 
 ROUTER = APIRouter(tags=["data quality"])
 
-Word = Annotated[str | None, Query(max_length=128)]
+Word = Annotated[str | None, Query(max_length=128, pattern=PLAIN_TEXT)]
 Month = Annotated[str | None, Query(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])$", description="Registered in; all without it")]
 
 
-@ROUTER.get("/customers/{customer_id}/quality", operation_id="get_quality", summary="What is missing or wrong, and how well each contact point works")
-async def get_quality(connection: Reading, keyring: Keys, customer_id: Annotated[str, Path(max_length=128)]) -> CustomerQuality:
+@ROUTER.get(
+    "/customers/{customer_id}/quality",
+    operation_id="get_quality",
+    summary="What is missing or wrong, and how well each contact point works",
+    responses=raises(Gone, NotFound),
+)
+async def get_quality(connection: Reading, keyring: Keys, customer_id: Annotated[str, Path(max_length=128, pattern=PLAIN_TEXT)]) -> CustomerQuality:
     return CustomerQuality.model_validate(await quality.of_customer(connection, keyring, customer_id))
 
 

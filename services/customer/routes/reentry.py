@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from services.customer.repository import reentry as repository
 from services.customer.schemas.reentry import NewCustomersByChannel, Reentries, Reentry
 from services.customer.use_cases import reentry
-from shared.web import Reading, decode_cursor, encode_cursor, moment_of
+from shared.web import PLAIN_TEXT, Reading, decode_cursor, encode_cursor, moment_of
 
 ROUTER = APIRouter(tags=["re-entry"])
 
@@ -19,7 +19,7 @@ Month = Annotated[str, Query(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])$")]
 @ROUTER.get("/reentries", operation_id="list_reentries", summary="Customers who left and are back under another id")
 async def list_reentries(
     connection: Reading,
-    customer_id: Annotated[str | None, Query(max_length=128, description="Either id")] = None,
+    customer_id: Annotated[str | None, Query(max_length=128, pattern=PLAIN_TEXT, description="Either id")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=1000)] = None,
 ) -> Reentries:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
-from pydantic import AwareDatetime
 
 from services.customer.repository import registry as repository
 from services.customer.routes.audit import Reads
@@ -22,20 +21,38 @@ from services.customer.schemas.registry import (
 )
 from services.customer.use_cases import merging, reading
 from shared import clock
-from shared.errors import InvalidRequest
-from shared.web import Actor, InTransaction, Keys, Reading, decode_cursor, encode_cursor, moment_of
+from shared.errors import AlreadyMerged, AuditBroken, Conflict, Gone, InvalidRequest, NotFound
+from shared.openapi import raises
+from shared.web import PLAIN_TEXT, Actor, InTransaction, Keys, Moment, Reading, decode_cursor, encode_cursor, moment_of
 
 ROUTER = APIRouter(tags=["customer"])
 
 
-CustomerId = Annotated[str, Path(max_length=128)]
+CustomerId = Annotated[str, Path(max_length=128, pattern=PLAIN_TEXT)]
 Reveal = Annotated[bool, Query(description="In plain: goes into the audit log")]
-IdentifierAsked = Annotated[str, Query(max_length=160, description="`msisdn:`, `imsi:`, `imei:`, `document:`, `account:` or `customer:` and the value")]
-Fields = Annotated[str | None, Query(max_length=100, description=f"Blocks to answer, with commas between: {', '.join(reading.BLOCKS)}. All unless given")]
-Moment = Annotated[AwareDatetime | None, Query(description="ISO 8601 with its offset")]
+KINDS = r"^(msisdn|imsi|imei|document|account|customer):[^\x00-\x1f]+$"
+IdentifierAsked = Annotated[
+    str, Query(max_length=160, pattern=KINDS, description="`msisdn:`, `imsi:`, `imei:`, `document:`, `account:` or `customer:` and the value")
+]
+BLOCK = "|".join(reading.BLOCKS)
+Fields = Annotated[
+    str | None,
+    Query(
+        max_length=100,
+        json_schema_extra={"pattern": f"^({BLOCK})(,({BLOCK}))*$"},
+        description=f"Blocks to answer, with commas between: {', '.join(reading.BLOCKS)}. All unless given",
+    ),
+]
+At = Annotated[Moment | None, Query(description="ISO 8601 with its offset")]
 
 
-@ROUTER.get("/customers", operation_id="find_customer", summary="The customer whom an identifier belongs to, in one call", response_model=CustomerView)
+@ROUTER.get(
+    "/customers",
+    operation_id="find_customer",
+    summary="The customer whom an identifier belongs to, in one call",
+    response_model=CustomerView,
+    responses=raises(Gone, NotFound),
+)
 async def find_customer(connection: Reading, keyring: Keys, identifier: IdentifierAsked, fields: Fields = None) -> Response:
     customer_id = await reading.resolve(connection, keyring, identifier, clock.now())
     return _answer(await reading.view(connection, keyring, customer_id, blocks=_blocks(fields)))
@@ -46,10 +63,9 @@ async def find_customer(connection: Reading, keyring: Keys, identifier: Identifi
     operation_id="get_customer",
     summary="Everything this service knows of one customer, now or at a past moment",
     response_model=CustomerView,
+    responses=raises(Gone, NotFound),
 )
-async def get_customer(
-    connection: Reading, keyring: Keys, customer_id: CustomerId, fields: Fields = None, as_of: Moment = None, known_at: Moment = None
-) -> Response:
+async def get_customer(connection: Reading, keyring: Keys, customer_id: CustomerId, fields: Fields = None, as_of: At = None, known_at: At = None) -> Response:
     """By its id or by an alias. `as_of`: what had happened by then; `known_at`: what had been recorded by then. Either is now
     unless it is given."""
     if as_of is None and known_at is None:
@@ -58,7 +74,12 @@ async def get_customer(
     return _answer(await reading.view_as_of(connection, keyring, customer_id, as_of=as_of or now, known_at=known_at or now, blocks=_blocks(fields)))
 
 
-@ROUTER.get("/customers/{customer_id}/personal", operation_id="get_personal", summary="Who the customer is and how they are reached")
+@ROUTER.get(
+    "/customers/{customer_id}/personal",
+    operation_id="get_personal",
+    summary="Who the customer is and how they are reached",
+    responses=raises(AuditBroken, Gone, NotFound),
+)
 async def get_personal(
     connection: Reading,
     keyring: Keys,
@@ -74,26 +95,34 @@ async def get_personal(
     return found
 
 
-@ROUTER.get("/owner", operation_id="get_owner", summary="Whose an identifier is, now or at a past moment")
-async def get_owner(connection: Reading, keyring: Keys, identifier: IdentifierAsked, at: Moment = None) -> dict[str, str]:
+@ROUTER.get("/owner", operation_id="get_owner", summary="Whose an identifier is, now or at a past moment", responses=raises(NotFound))
+async def get_owner(connection: Reading, keyring: Keys, identifier: IdentifierAsked, at: At = None) -> dict[str, str]:
     return {"identifier": identifier, "customer_id": await reading.resolve(connection, keyring, identifier, at or clock.now())}
 
 
-@ROUTER.post("/merges", operation_id="merge_customers", summary="Two customers are one person", status_code=201)
+@ROUTER.post(
+    "/merges",
+    operation_id="merge_customers",
+    summary="Two customers are one person",
+    status_code=201,
+    responses=raises(AlreadyMerged, AuditBroken, Conflict, NotFound),
+)
 async def merge_customers(tx: InTransaction, keyring: Keys, actor: Actor, body: MergeRequest) -> MergeView:
     one, other = body.customers
     return MergeView.model_validate(await merging.merge(tx, keyring, one, other, actor=actor, reason=body.reason))
 
 
-@ROUTER.post("/merges/{merge_id}/undo", operation_id="undo_merge", summary="They were two persons after all")
-async def undo_merge(tx: InTransaction, keyring: Keys, actor: Actor, merge_id: Annotated[str, Path(max_length=64)], body: UndoRequest) -> MergeView:
+@ROUTER.post("/merges/{merge_id}/undo", operation_id="undo_merge", summary="They were two persons after all", responses=raises(AuditBroken, Conflict, NotFound))
+async def undo_merge(
+    tx: InTransaction, keyring: Keys, actor: Actor, merge_id: Annotated[str, Path(max_length=64, pattern=PLAIN_TEXT)], body: UndoRequest
+) -> MergeView:
     return MergeView.model_validate(await merging.unmerge(tx, keyring, merge_id, actor=actor, reason=body.reason))
 
 
 @ROUTER.get("/merges", operation_id="list_merges", summary="Who was merged with whom, by whom and why, undone or not")
 async def list_merges(
     connection: Reading,
-    customer_id: Annotated[str | None, Query(max_length=128)] = None,
+    customer_id: Annotated[str | None, Query(max_length=128, pattern=PLAIN_TEXT)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=1000)] = None,
 ) -> Merges:
@@ -115,7 +144,7 @@ async def reconciliation(
 async def parked(
     connection: Reading,
     keyring: Keys,
-    subject: Annotated[str | None, Query(max_length=110, description="As in an event: `msisdn:8613800138000`")] = None,
+    subject: Annotated[str | None, Query(max_length=110, pattern=PLAIN_TEXT, description="As in an event: `msisdn:8613800138000`")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=1000)] = None,
 ) -> ParkedEvents:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.customer.cases import CaseState
 from shared.contracts.care import Severity
@@ -71,6 +71,8 @@ class Cases(BaseModel):
 
 class CaseProgress(BaseModel):
     """Takes a case to a later stage. `feedback`: it is resolved, and the customer is asked whether that helped."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"stage": "analysis", "agent": "A-88", "note": "The bill was read again"}]})
 
     stage: Literal["analysis", "resolution", "feedback"]
     agent: Id = Field(description="Who has it from now on")

@@ -31,7 +31,7 @@ class Reviews(BaseModel):
 
 
 class ReviewDecision(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid")
+    model_config = ConfigDict(strict=True, extra="forbid", json_schema_extra={"examples": [{"decision": "different", "note": "father and son"}]})
 
     decision: Literal["merge", "different"]
     note: Note = ""
@@ -51,7 +51,9 @@ class MatchKeys(BaseModel):
 class BlockRequest(BaseModel):
     """The value comes in plain and is kept as its keyed hash only: say in the note what it is."""
 
-    model_config = ConfigDict(strict=True, extra="forbid")
+    model_config = ConfigDict(
+        strict=True, extra="forbid", json_schema_extra={"examples": [{"kind": "contact", "value": "8613800000000", "note": "of the shop"}]}
+    )
 
     kind: Literal["document", "contact", "name", "imei"]
     value: Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00]*$")]

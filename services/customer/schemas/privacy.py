@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,7 +14,7 @@ from shared.contracts.orders import Consent
 class Because(BaseModel):
     """Why. Kept in plain: no personal data."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, json_schema_extra={"examples": [{"reason": "case 2026-117"}]})
 
     reason: str = Field(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f]+$", description="Kept in plain, for years: a case number, no personal data")
 
@@ -87,3 +88,18 @@ class RetentionPeriod(BaseModel):
 
 class RetentionPeriods(BaseModel):
     items: list[RetentionPeriod]
+
+
+class ExportedTable(BaseModel):
+    table: str
+    holds: str = Field(description="What it is kept for")
+    rows: list[dict[str, Any]]
+
+
+class Export(BaseModel):
+    """All that is stored about a customer, in plain. It is streamed, table by table."""
+
+    customer_id: str
+    aliases: list[str] = Field(description="Those who were merged into the customer")
+    exported_at: datetime
+    tables: list[ExportedTable]

@@ -28,7 +28,12 @@ class ProspectContactPoint(BaseModel):
 class NewProspect(BaseModel):
     """A potential customer. What is personal is kept sealed under a key of their own."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"source": "website", "interest": "gotone-128", "name": "Zhang Wei", "contact_point": {"kind": "phone", "value": "8613800138000"}}]
+        },
+    )
 
     source: Word = Field(description="Where they come from, e.g. `website`, `shop-12`, `referral`")
     interest: Word | None = Field(default=None, description="In what, e.g. a plan")
@@ -47,7 +52,7 @@ class NewProspect(BaseModel):
 class StageChange(BaseModel):
     """`converted` is not among them: an activation converts."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"stage": "contacted", "agent": "A-88"}]})
 
     stage: OpenStage
     agent: Id | None = Field(default=None, description="Who looks after them from now on")

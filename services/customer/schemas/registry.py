@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from shared.contracts.customer import Fact
 from shared.contracts.envelope import Identifier
@@ -51,11 +51,15 @@ class Personal(BaseModel):
 
 
 class MergeRequest(BaseModel):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"customers": ["C-1", "C-2"], "reason": "same document, seen in the shop"}]})
+
     customers: tuple[Identifier, Identifier] = Field(description="In any order: who was registered first carries on")
     reason: str = Field(min_length=1, max_length=500)
 
 
 class UndoRequest(BaseModel):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "father and son"}]})
+
     reason: str = Field(min_length=1, max_length=500)
 
 

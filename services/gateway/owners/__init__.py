@@ -62,7 +62,8 @@ def referred(node: Any) -> set[str]:
         return {name for one in node for name in referred(one)}
     if not isinstance(node, dict):
         return set()
-    own = {node["$ref"].removeprefix(REFERENCE)} if isinstance(node.get("$ref"), str) else set()
+    target = node.get("$ref")
+    own = {target.removeprefix(REFERENCE)} if isinstance(target, str) and target.startswith(REFERENCE) else set()
     return own | {name for one in node.values() for name in referred(one)}
 
 

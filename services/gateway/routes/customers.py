@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Header, Path, Query, Request
-from pydantic import AwareDatetime
 from starlette.responses import Response
 
 from services.gateway import use_cases
@@ -17,21 +16,26 @@ from services.gateway.forwarding import forward
 from services.gateway.personal import NOT_ASKED, personal_of
 from services.gateway.reads import Views, reads_of
 from services.gateway.schemas import CustomerView
-from shared.errors import InvalidRequest
-from shared.web import Keys
+from shared.errors import Gone, InvalidRequest, NotFound
+from shared.openapi import raises
+from shared.web import Keys, Moment
 
 PRINTABLE = r"^[^\x00-\x1f]+$"
 ALL_FIELDS = frozenset(FIELDS)
 CustomerId = Annotated[str, Path(max_length=128, pattern=PRINTABLE, examples=["C-1"])]
 Text = Annotated[str | None, Query(max_length=128, pattern=PRINTABLE)]
 IfNoneMatch = Annotated[str, Header(max_length=1000, description="ETags of views that are there already: 304 when one is still right")]
-Fields = Annotated[str | None, Query(max_length=200, description=f"Blocks to answer, with commas between; all without it: {', '.join(FIELDS)}")]
-Moment = Annotated[AwareDatetime | None, Query(description="ISO 8601 with its offset: answered by the customer service, as its own view of then")]
-VIEW: dict[int | str, dict[str, Any]] = {
-    200: {"model": CustomerView},
-    304: {"description": "The view is still the one of If-None-Match"},
-    410: {"description": "The customer was erased"},
-}
+BLOCK = "|".join(FIELDS)
+Fields = Annotated[
+    str | None,
+    Query(
+        max_length=200,
+        json_schema_extra={"pattern": f"^({BLOCK})(,({BLOCK}))*$"},
+        description=f"Blocks to answer, with commas between; all without it: {', '.join(FIELDS)}",
+    ),
+]
+At = Annotated[Moment | None, Query(description="ISO 8601 with its offset: answered by the customer service, as its own view of then")]
+VIEW = raises(Gone, NotFound, also={200: {"model": CustomerView}, 304: {"description": "The view is still the one of If-None-Match"}})
 
 
 ROUTER = APIRouter(prefix="/v1/customers", tags=["customers"])
@@ -43,8 +47,8 @@ async def get_customer(
     views: Views,
     customer_id: CustomerId,
     fields: Fields = None,
-    as_of: Moment = None,
-    known_at: Moment = None,
+    as_of: At = None,
+    known_at: At = None,
     if_none_match: IfNoneMatch = "",
 ) -> Response:
     """By its id, or by that of one who was merged into it. Answered from the gateway's own read model: also while every other

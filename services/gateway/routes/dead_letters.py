@@ -10,10 +10,12 @@ from starlette.responses import Response
 from services.gateway.forwarding import forward
 from services.gateway.owners import operation
 from services.gateway.tables import INBOX
-from shared.dead_letter_routes import DeadId, DeadLetter, DeadLetters, dead_letter_router
+from shared.dead_letter_routes import REPLAYING, DeadId, DeadLetter, DeadLetters, dead_letter_router
+from shared.errors import AuditBroken, NotFound
+from shared.openapi import raises
 
 OWN = dead_letter_router(INBOX, group="gateway", prefix="/v1/dead-letters/gateway")
-ROUTER = APIRouter(prefix="/v1")
+ROUTER = APIRouter(prefix="/v1", responses=raises(AuditBroken))
 
 REPLAY = operation("customer", "POST", "/dead-letters/{dead_id}/replay")
 Owner = Annotated[Literal["customer", "segmentation", "retention"], Path(description="Who could not apply the record")]
@@ -41,7 +43,7 @@ async def list_dead_letters(
     operation_id="get_dead_letter",
     summary="One of them, with its bytes",
     tags=["dead letters"],
-    responses={200: {"model": DeadLetter}},
+    responses=raises(NotFound, also={200: {"model": DeadLetter}}),
 )
 async def get_dead_letter(request: Request, service: Owner, dead_id: DeadId) -> Response:
     return await forward(request, service, "dead-letters", str(dead_id))
@@ -53,7 +55,7 @@ async def get_dead_letter(request: Request, service: Owner, dead_id: DeadId) -> 
     summary="Publish it again, corrected or as it was",
     tags=["dead letters"],
     status_code=202,
-    responses={202: {"model": DeadLetter}},
+    responses=raises(*REPLAYING, also={202: {"model": DeadLetter}}),
     openapi_extra={"requestBody": REPLAY["requestBody"]},
 )
 async def replay_dead_letter(request: Request, service: Owner, dead_id: DeadId) -> Response:

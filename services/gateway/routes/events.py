@@ -15,12 +15,15 @@ from shared import telemetry
 from shared.bus import Bus
 from shared.contracts.asyncapi import example_event
 from shared.contracts.registry import INPUTS
-from shared.errors import EventRejected
+from shared.errors import BusUnavailable, EventRejected, TooManyRequests
+from shared.openapi import BAD_EVENT, raises
 
 ROUTER = APIRouter(tags=["events"])
 
 _EXAMPLES = {payload.type: {"value": example_event(payload)} for payload in INPUTS}
-_EVENT = {"type": "object", "required": ["specversion", "id", "source", "type", "subject", "time", "data"], "additionalProperties": True}
+# A schema of the document by its name: it stands in it twice.
+EVENT = {"CloudEvent": {"type": "object", "required": ["specversion", "id", "source", "type", "subject", "time", "data"], "additionalProperties": True}}
+_EVENT = {"$ref": "#/components/schemas/CloudEvent"}
 _BODY = {
     "required": True,
     "description": "A CloudEvent in structured or binary mode, or a batch of at most 500. Types and fields: /events/docs",
@@ -30,12 +33,21 @@ _BODY = {
             "schema": {"type": "array", "maxItems": 500, "items": _EVENT},
             "examples": {"one of each type": {"value": [one["value"] | {"id": f"e-{number}"} for number, one in enumerate(_EXAMPLES.values(), 1)]}},
         },
-        BINARY: {"schema": {"type": "object", "description": "The data; the attributes come as ce-* headers"}},
+        BINARY: {
+            "schema": {"title": "EventData", "type": "object", "additionalProperties": True, "description": "The data; the attributes come as ce-* headers"}
+        },
     },
 }
 
 
-@ROUTER.post("/v1/events", status_code=202, operation_id="take_events", summary="Report events", openapi_extra={"requestBody": _BODY})
+@ROUTER.post(
+    "/v1/events",
+    status_code=202,
+    operation_id="take_events",
+    summary="Report events",
+    openapi_extra={"requestBody": _BODY},
+    responses=raises(*BAD_EVENT, BusUnavailable, TooManyRequests),
+)
 async def take_events(request: Request) -> Intake:
     """202 once every accepted event is durable, with a verdict on each. When none is accepted, a problem document with the verdicts.
 

@@ -9,6 +9,8 @@ from fastapi import APIRouter, Path, Query
 from services.gateway import use_cases
 from services.gateway.schemas import Alert, Alerts, Severity, Task, Tasks, TaskStatus
 from shared.contracts.segmentation import AlertKind
+from shared.errors import NotFound
+from shared.openapi import raises
 from shared.web import Reading
 
 ROUTER = APIRouter(prefix="/v1")
@@ -43,6 +45,6 @@ async def list_tasks(
     return Tasks(items=[Task.model_validate(row) for row in rows], next_cursor=next_cursor)
 
 
-@ROUTER.get("/tasks/{task_id}", operation_id="get_task", summary="One task, with its outcome when it has one", tags=["tasks"])
+@ROUTER.get("/tasks/{task_id}", operation_id="get_task", summary="One task, with its outcome when it has one", tags=["tasks"], responses=raises(NotFound))
 async def get_task(connection: Reading, task_id: TaskId) -> Task:
     return Task.model_validate(await use_cases.task(connection, task_id))

@@ -196,6 +196,7 @@ ALL = (
     Passed("GET", "/works/{work_id}", RETENTION, "credits", "get_work", "What was promised, and what is owed as things stand"),
     Passed("GET", "/service-levels", RETENTION, "credits", "get_service_levels", "What is promised by service star, and what is made good"),
     Passed("GET", "/calendars", RETENTION, "credits", "list_calendars", "Working days, by region"),
+    Passed("GET", "/calendars/{region}", RETENTION, "credits", "get_calendar", "The calendar of a region that has its own"),
     Passed("PUT", "/calendars/{region}", RETENTION, "credits", "set_calendar", "Replace a region's calendar"),
     Passed("GET", "/messages", RETENTION, "messages", "list_messages", "What was written to customers"),
     Passed("GET", "/messages/{message_id}", RETENTION, "messages", "get_message", "One message, and what came of each attempt"),

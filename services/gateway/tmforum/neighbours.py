@@ -11,11 +11,12 @@ import orjson
 from fastapi import Request
 
 from services.gateway.body import read_body
-from services.gateway.forwarding import ANSWER_SECONDS, CONNECT_SECONDS, MAX_BODY_BYTES, joined, passed_on
+from services.gateway.forwarding import ANSWER_SECONDS, CONNECT_SECONDS, joined, passed_on
 from services.gateway.tmforum.errors import Refused
 from services.gateway.tmforum.listing import Document
+from shared.bodies import MAX_BODY_BYTES
 from shared.errors import BodyTooLarge, InvalidRequest, MalformedJson, Unavailable
-from shared.web import PROBLEM
+from shared.openapi import PROBLEM
 
 PAGE = 200
 

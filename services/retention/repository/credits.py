@@ -34,6 +34,10 @@ async def list_calendars(tx: Transaction) -> Sequence[sa.Row[Any]]:
     return (await tx.execute(sa.select(CALENDARS).order_by(CALENDARS.c.region))).all()
 
 
+async def calendar(tx: Transaction, region: str) -> sa.Row[Any] | None:
+    return (await tx.execute(sa.select(CALENDARS).where(CALENDARS.c.region == region))).one_or_none()
+
+
 async def lock_all_calendars(tx: Transaction) -> dict[str, sa.Row[Any]]:
     """Against everybody: a region that gets its own was counted by the default one before."""
     return {row.region: row for row in await tx.execute(sa.select(CALENDARS).order_by(CALENDARS.c.region).with_for_update())}

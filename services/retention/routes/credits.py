@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Response
 
 from services.retention import service_levels
 from services.retention.compensation import State
@@ -15,6 +15,9 @@ from services.retention.schemas import credits as bodies
 from services.retention.service_levels import grade_of
 from services.retention.use_cases import calendars, works
 from services.retention.use_cases import credits as use_cases
+from shared.errors import ActorMissing, AlreadyDecided, Gone, NotFound, SecondPersonNeeded, StaleDraft
+from shared.etags import CHANGING, IfMatch, over, tag
+from shared.openapi import raises
 from shared.web import Actor, InTransaction, Reading, decode_cursor, encode_cursor, moment_of
 
 ROUTER = APIRouter(tags=["credits"])
@@ -25,7 +28,7 @@ Region = Annotated[str, Path(max_length=64, pattern=r"^[^\x00-\x1f]+$")]
 CustomerId = Annotated[str | None, Query(max_length=128, pattern=r"^[^\x00-\x1f]+$")]
 
 
-@ROUTER.get("/credits", operation_id="list_credits", summary="Credits, in the order they were proposed")
+@ROUTER.get("/credits", operation_id="list_credits", summary="Credits, in the order they were proposed", responses=raises(Gone, NotFound))
 async def list_credits(
     connection: Reading, state: State | None = None, customer_id: CustomerId = None, limit: Limit = 50, cursor: Cursor = None
 ) -> bodies.Credits:
@@ -36,19 +39,29 @@ async def list_credits(
     return bodies.Credits(items=items, next_cursor=encode_cursor(last.proposed_at.isoformat(), last.credit_id) if last else None)
 
 
-@ROUTER.get("/credits/{credit_id}", operation_id="get_credit", summary="One credit, and how it was computed")
+@ROUTER.get("/credits/{credit_id}", operation_id="get_credit", summary="One credit, and how it was computed", responses=raises(NotFound))
 async def get_credit(connection: Reading, credit_id: TextId) -> bodies.CreditView:
     return bodies.CreditView.model_validate(await use_cases.view(connection, credit_id))
 
 
-@ROUTER.post("/credits/{credit_id}/approve", operation_id="approve_credit", summary="By a person with a name: billing is told, once")
+@ROUTER.post(
+    "/credits/{credit_id}/approve",
+    operation_id="approve_credit",
+    summary="By a person with a name: billing is told, once",
+    responses=raises(AlreadyDecided, Gone, NotFound, SecondPersonNeeded, StaleDraft),
+)
 async def approve_credit(tx: InTransaction, actor: Actor, credit_id: TextId, body: bodies.CreditApproval) -> bodies.CreditView:
     """409 `stale_draft` when the amount changed since it was read; 409 `already_decided`. Again by the same person: the same answer."""
     approved = await use_cases.approve(tx, credit_id, amount_minor=body.amount_minor, actor=actor, reason=body.reason)
     return bodies.CreditView.model_validate(approved)
 
 
-@ROUTER.post("/credits/{credit_id}/reject", operation_id="reject_credit", summary="By a person with a name: nothing is credited")
+@ROUTER.post(
+    "/credits/{credit_id}/reject",
+    operation_id="reject_credit",
+    summary="By a person with a name: nothing is credited",
+    responses=raises(AlreadyDecided, NotFound, SecondPersonNeeded),
+)
 async def reject_credit(tx: InTransaction, actor: Actor, credit_id: TextId, body: bodies.CreditRejection) -> bodies.CreditView:
     return bodies.CreditView.model_validate(await use_cases.reject(tx, credit_id, actor=actor, reason=body.reason))
 
@@ -61,7 +74,9 @@ async def list_overdue_works(connection: Reading, limit: Limit = 50, cursor: Cur
     return bodies.Works(items=items, next_cursor=encode_cursor(last.promised_by.isoformat(), last.work_id) if last else None)
 
 
-@ROUTER.get("/works/{work_id}", operation_id="get_work", summary="One work order: what was promised, and what is owed as things stand")
+@ROUTER.get(
+    "/works/{work_id}", operation_id="get_work", summary="One work order: what was promised, and what is owed as things stand", responses=raises(NotFound)
+)
 async def get_work(connection: Reading, work_id: TextId) -> bodies.WorkView:
     """Also after its credit was decided: what was put right since then shows here, and changes nothing."""
     return bodies.WorkView.model_validate(await works.work(connection, work_id))
@@ -84,11 +99,28 @@ async def list_calendars(connection: Reading) -> bodies.Calendars:
     return bodies.Calendars(items=[bodies.CalendarView.model_validate(row) for row in await repository.list_calendars(connection)])
 
 
-@ROUTER.put("/calendars/{region}", operation_id="set_calendar", summary="Replace a region's calendar; `default` is of all without their own")
-async def set_calendar(tx: InTransaction, actor: Actor, region: Region, body: bodies.CalendarContent) -> bodies.CalendarView:
-    """409 `stale_draft` when it was replaced since `revision`. Proposals are counted again within seconds."""
+@ROUTER.get("/calendars/{region}", operation_id="get_calendar", summary="The calendar of a region that has its own", responses=raises(NotFound))
+async def get_calendar(connection: Reading, response: Response, region: Region) -> bodies.CalendarView:
+    found = bodies.CalendarView.model_validate(await calendars.of_region(connection, region))
+    tag(response, found.revision)
+    return found
+
+
+@ROUTER.put(
+    "/calendars/{region}",
+    operation_id="set_calendar",
+    summary="Replace a region's calendar; `default` is of all without their own",
+    responses=raises(ActorMissing, *CHANGING),
+)
+async def set_calendar(
+    tx: InTransaction, actor: Actor, response: Response, region: Region, body: bodies.CalendarContent, if_match: IfMatch = None
+) -> bodies.CalendarView:
+    """Over the revision that was read, as If-Match or as `revision`: 412 or 409 when it was replaced since. Proposals are counted again within seconds."""
     content = body.model_dump(mode="json", exclude={"revision"})
-    return bodies.CalendarView.model_validate(await calendars.replace(tx, region, content, revision=body.revision, actor=actor))
+    with over(if_match, body.revision, "revision") as revision:
+        replaced = bodies.CalendarView.model_validate(await calendars.replace(tx, region, content, revision=revision, actor=actor))
+    tag(response, replaced.revision)
+    return replaced
 
 
 def _position(cursor: str | None) -> tuple[datetime, str] | None:

@@ -9,18 +9,27 @@ from services.retention.routes.retention import TextId
 from services.retention.schemas.effects import CampaignEffect, OfferRecord, OfferRecords
 from services.retention.schemas.retention import Ledger
 from services.retention.use_cases import effects, views
+from shared.errors import NotFound
+from shared.openapi import raises
 from shared.web import Reading
 
 ROUTER = APIRouter(tags=["retention"])
 
 
-@ROUTER.get("/campaigns/{campaign_id}/effect", operation_id="get_campaign_effect", summary="Who stayed of the contacted against the held out")
+@ROUTER.get(
+    "/campaigns/{campaign_id}/effect",
+    operation_id="get_campaign_effect",
+    summary="Who stayed of the contacted against the held out",
+    responses=raises(NotFound),
+)
 async def get_campaign_effect(connection: Reading, campaign_id: TextId) -> CampaignEffect:
     """At 30, 60 and 90 days, valid while the campaign runs. Without a control, or too early, it says so in place of a number."""
     return CampaignEffect.model_validate(await effects.of_campaign(connection, campaign_id))
 
 
-@ROUTER.get("/campaigns/{campaign_id}/budget", operation_id="get_campaign_budget", summary="What was reserved, released and spent, by month")
+@ROUTER.get(
+    "/campaigns/{campaign_id}/budget", operation_id="get_campaign_budget", summary="What was reserved, released and spent, by month", responses=raises(NotFound)
+)
 async def get_campaign_budget(connection: Reading, campaign_id: TextId) -> Ledger:
     return Ledger.model_validate(await views.ledger(connection, campaign_id))
 

@@ -11,6 +11,8 @@ from services.retention.routes.retention import TextId
 from services.retention.schemas.loyalty import LedgerCheck, LoyaltyView, Members, MemberView, RedemptionRequest, RedemptionView
 from services.retention.tables import IDEMPOTENCY_KEYS
 from services.retention.use_cases import loyalty
+from shared.errors import ActorMissing, Gone, NotEnoughPoints, NotFound
+from shared.openapi import raises
 from shared.web import Actor, IdempotencyKey, InTransaction, Reading, decode_cursor, encode_cursor, once
 
 ROUTER = APIRouter(tags=["loyalty"])
@@ -30,12 +32,22 @@ async def list_loyalty_members(
     return Members(items=items, next_cursor=encode_cursor(items[-1].customer_id) if len(items) == limit else None)
 
 
-@ROUTER.get("/loyalty/{customer_id}", operation_id="get_loyalty", summary="Points, when they expire, the level in the club, and the last entries")
+@ROUTER.get(
+    "/loyalty/{customer_id}",
+    operation_id="get_loyalty",
+    summary="Points, when they expire, the level in the club, and the last entries",
+    responses=raises(Gone, NotFound),
+)
 async def get_loyalty(connection: Reading, customer_id: TextId) -> LoyaltyView:
     return LoyaltyView.model_validate(await loyalty.view(connection, customer_id))
 
 
-@ROUTER.post("/loyalty/{customer_id}/redeem", operation_id="redeem_points", summary="Spend points; 409 `not_enough_points` when fewer are there")
+@ROUTER.post(
+    "/loyalty/{customer_id}/redeem",
+    operation_id="redeem_points",
+    summary="Spend points; 409 `not_enough_points` when fewer are there",
+    responses=raises(ActorMissing, Gone, NotEnoughPoints, NotFound),
+)
 async def redeem_points(tx: InTransaction, key: IdempotencyKey, actor: Actor, customer_id: TextId, body: RedemptionRequest) -> RedemptionView:
     asked = body.model_dump()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 
 from services.retention.delivery import State
 from services.retention.repository import messages as repository
@@ -24,6 +24,9 @@ from services.retention.schemas.messages import (
 from services.retention.tables import IDEMPOTENCY_KEYS
 from services.retention.templates import ANY, Key
 from services.retention.use_cases import messages
+from shared.errors import Conflict, NotFound, PreconditionFailed
+from shared.etags import IfMatch, tag, version_of
+from shared.openapi import raises
 from shared.web import Actor, IdempotencyKey, InTransaction, Reading, decode_cursor, encode_cursor, moment_of, once
 
 ROUTER = APIRouter(tags=["messages"])
@@ -46,12 +49,17 @@ async def list_messages(
     return Messages(items=items, next_cursor=encode_cursor(last.enqueued_at.isoformat(), last.message_id) if last else None)
 
 
-@ROUTER.get("/messages/{message_id}", operation_id="get_message", summary="One message, with every attempt to send it")
+@ROUTER.get("/messages/{message_id}", operation_id="get_message", summary="One message, with every attempt to send it", responses=raises(NotFound))
 async def get_message(connection: Reading, message_id: TextId) -> MessageDetail:
     return MessageDetail.model_validate(await messages.message(connection, message_id))
 
 
-@ROUTER.post("/messages/{message_id}/receipt", operation_id="report_receipt", summary="What became of a message that was sent; the same again changes nothing")
+@ROUTER.post(
+    "/messages/{message_id}/receipt",
+    operation_id="report_receipt",
+    summary="What became of a message that was sent; the same again changes nothing",
+    responses=raises(Conflict, NotFound),
+)
 async def report_receipt(tx: InTransaction, message_id: TextId, body: Receipt) -> MessageDetail:
     """Without an Idempotency-Key: gateways report in their own way, and a receipt is the same however often it comes."""
     return MessageDetail.model_validate(await messages.note_receipt(tx, message_id, result=body.result, reason=body.reason, at=body.at))
@@ -66,17 +74,34 @@ async def list_message_templates(
     return Templates(items=[TemplateView.model_validate(row) for row in await repository.list_templates(connection, purpose=purpose, limit=limit)])
 
 
-@ROUTER.post("/message-templates", operation_id="add_message_template", summary="The next version of a template: in force at once", status_code=201)
-async def add_message_template(tx: InTransaction, key: IdempotencyKey, actor: Actor, body: NewTemplate) -> TemplateView:
+@ROUTER.post(
+    "/message-templates",
+    operation_id="add_message_template",
+    summary="The next version of a template: in force at once",
+    status_code=201,
+    responses=raises(Conflict, PreconditionFailed),
+)
+async def add_message_template(
+    tx: InTransaction, key: IdempotencyKey, actor: Actor, response: Response, body: NewTemplate, if_match: IfMatch = None
+) -> TemplateView:
+    """With If-Match only after that version, `"0"`: as the first one. Without it after whichever is the newest: none is lost by that."""
+
     async def act() -> Any:
-        added = await messages.add_template(tx, _key(body), subject=body.subject, body=body.body, actor=actor)
+        added = await messages.add_template(tx, _key(body), subject=body.subject, body=body.body, actor=actor, after=version_of(if_match))
         return TemplateView.model_validate(added).model_dump(mode="json")
 
     request = {"template": body.model_dump(), "actor": actor}
-    return TemplateView.model_validate(await once(tx, IDEMPOTENCY_KEYS, key=key, request=request, act=act))
+    added = TemplateView.model_validate(await once(tx, IDEMPOTENCY_KEYS, key=key, request=request, act=act))
+    tag(response, added.version)
+    return added
 
 
-@ROUTER.post("/message-templates/preview", operation_id="preview_message", summary="What a message would say, and which variables are missing")
+@ROUTER.post(
+    "/message-templates/preview",
+    operation_id="preview_message",
+    summary="What a message would say, and which variables are missing",
+    responses=raises(NotFound),
+)
 async def preview_message(connection: Reading, body: PreviewRequest) -> Preview:
     found = await messages.preview(connection, _key(body), subject=body.subject, body=body.body, variables=body.variables)
     return Preview.model_validate(found)

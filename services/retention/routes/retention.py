@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Response
 
 from services.retention.repository import decisions as repository
 from services.retention.schemas.retention import (
@@ -25,7 +25,9 @@ from services.retention.schemas.retention import (
 )
 from services.retention.tables import IDEMPOTENCY_KEYS
 from services.retention.use_cases import alternates, views, work_list
-from shared.errors import BadCursor
+from shared.errors import ActorMissing, BadCursor, Conflict, Gone, NotFound
+from shared.etags import tag
+from shared.openapi import raises
 from shared.web import Actor, IdempotencyKey, InTransaction, Reading, decode_cursor, encode_cursor, once
 
 ROUTER = APIRouter(tags=["retention"])
@@ -46,12 +48,17 @@ async def list_tasks(
     return Tasks(items=items, next_cursor=encode_cursor(last.priority, last.due_at.isoformat(), last.task_id) if last else None)
 
 
-@ROUTER.get("/tasks/{task_id}", operation_id="get_task", summary="One task, and what came of it")
+@ROUTER.get("/tasks/{task_id}", operation_id="get_task", summary="One task, and what came of it", responses=raises(NotFound))
 async def get_task(connection: Reading, task_id: TextId) -> TaskDetail:
     return TaskDetail.model_validate(await views.task(connection, task_id))
 
 
-@ROUTER.post("/tasks/{task_id}/reschedule", operation_id="reschedule_task", summary="The customer asked for another moment, inside the hours")
+@ROUTER.post(
+    "/tasks/{task_id}/reschedule",
+    operation_id="reschedule_task",
+    summary="The customer asked for another moment, inside the hours",
+    responses=raises(ActorMissing, Conflict, NotFound),
+)
 async def reschedule_task(tx: InTransaction, key: IdempotencyKey, actor: Actor, task_id: TextId, body: Reschedule) -> TaskDetail:
     """422 with `next_allowed` outside the recipient's calling hours, with `latest` when it is too far ahead; 409 when it was put off five times."""
 
@@ -67,6 +74,7 @@ async def reschedule_task(tx: InTransaction, key: IdempotencyKey, actor: Actor, 
     "/tasks/{task_id}/outcome",
     operation_id="record_outcome",
     summary="Report what came of a task: it is done then, or due again after an attempt that reached nobody",
+    responses=raises(Conflict, NotFound),
 )
 async def record_outcome(tx: InTransaction, key: IdempotencyKey, task_id: TextId, body: OutcomeReport) -> OutcomeView:
     reported = body.model_dump()
@@ -80,7 +88,12 @@ async def record_outcome(tx: InTransaction, key: IdempotencyKey, task_id: TextId
     return OutcomeView.model_validate(answered | {"note": body.note})
 
 
-@ROUTER.post("/tasks/{task_id}/message", operation_id="write_instead", summary="Write where the call reached nobody: one message, the task stays open")
+@ROUTER.post(
+    "/tasks/{task_id}/message",
+    operation_id="write_instead",
+    summary="Write where the call reached nobody: one message, the task stays open",
+    responses=raises(ActorMissing, Conflict, NotFound),
+)
 async def write_instead(tx: InTransaction, key: IdempotencyKey, actor: Actor, task_id: TextId, body: WriteInstead) -> TaskDetail:
     """409 with the reason: not agreed to, not reachable, no template, a complaint is open, or written to already."""
 
@@ -97,12 +110,19 @@ async def list_campaigns(connection: Reading) -> Campaigns:
     return Campaigns(items=[CampaignView.model_validate(row) for row in await repository.list_campaigns(connection)])
 
 
-@ROUTER.get("/campaigns/{campaign_id}", operation_id="get_campaign", summary="One campaign, with counts per arm, verdict, gate and outcome")
-async def get_campaign(connection: Reading, campaign_id: TextId) -> CampaignDetail:
-    return CampaignDetail.model_validate(await views.campaign(connection, campaign_id))
+@ROUTER.get(
+    "/campaigns/{campaign_id}", operation_id="get_campaign", summary="One campaign, with counts per arm, verdict, gate and outcome", responses=raises(NotFound)
+)
+async def get_campaign(connection: Reading, response: Response, campaign_id: TextId) -> CampaignDetail:
+    """Its ETag is the revision of what it does, for If-Match: the counts change under it."""
+    found = CampaignDetail.model_validate(await views.campaign(connection, campaign_id))
+    tag(response, found.revision)
+    return found
 
 
-@ROUTER.get("/customers/{customer_id}/decisions", operation_id="list_decisions", summary="Why this customer was contacted, or was not")
+@ROUTER.get(
+    "/customers/{customer_id}/decisions", operation_id="list_decisions", summary="Why this customer was contacted, or was not", responses=raises(Gone, NotFound)
+)
 async def list_decisions(connection: Reading, customer_id: TextId) -> CustomerDecisions:
     return CustomerDecisions.model_validate(await views.decisions(connection, customer_id))
 

@@ -117,7 +117,7 @@ class CampaignContent(BaseModel):
 
     @model_validator(mode="after")
     def _opens_before_it_closes(self) -> Self:
-        if self.opens >= self.closes or self.opens.tzinfo or self.closes.tzinfo:
+        if self.opens.tzinfo or self.closes.tzinfo or self.opens >= self.closes:
             raise ValueError("opens has to be before closes, both of the recipient's own clock")
         return self
 
@@ -143,19 +143,41 @@ class CampaignContent(BaseModel):
 
 
 class CampaignDraft(CampaignContent):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "campaign_id": "keep-silent",
+                    "name": "Keep who falls silent",
+                    "offers": {"silent": ["loyalty-10"]},
+                    "hold_out_share": 0.2,
+                    "budget_minor": 200000,
+                }
+            ]
+        }
+    )
+
     campaign_id: Id
 
 
 class CampaignEdit(CampaignContent):
-    revision: int = Field(ge=1, description="That was read")
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"revision": 1, "name": "Keep who falls silent", "offers": {"silent": ["loyalty-10"]}, "hold_out_share": 0.1}]}
+    )
+
+    revision: int | None = Field(default=None, ge=1, le=10**9, description="That was read; null: If-Match says it")
 
 
 class CampaignApproval(BaseModel):
-    revision: int = Field(ge=1, description="That was read: what is approved is what was drafted")
+    model_config = ConfigDict(json_schema_extra={"examples": [{"revision": 1, "reason": "as tried"}]})
+
+    revision: int | None = Field(default=None, ge=1, le=10**9, description="That was read: what is approved is what was drafted; null: If-Match says it")
     reason: Reason = ""
 
 
 class Because(BaseModel):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "network trouble in the north"}]})
+
     reason: Reason = ""
 
 
@@ -220,7 +242,23 @@ class TryOut(BaseModel):
 
 
 class NewOffer(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "offer_id": "data-20",
+                    "name": "20 GB for a month",
+                    "cost_minor": 4000,
+                    "currency": "CNY",
+                    "payment_types": ["postpaid"],
+                    "valid_from": "2026-11-01T00:00:00+08:00",
+                    "script": "Offer 20 GB for a month",
+                    "stock": 1000,
+                }
+            ]
+        },
+    )
 
     offer_id: Id
     name: Annotated[str, Field(min_length=1, max_length=200)]
@@ -241,7 +279,7 @@ class NewOffer(BaseModel):
 
 
 class Restock(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"pieces": 100}]})
 
     pieces: int = Field(ge=-(10**9), le=10**9, description="To add; below zero: to take out, of those that nobody has")
 

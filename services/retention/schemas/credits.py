@@ -41,12 +41,12 @@ class Credits(BaseModel):
 class CreditApproval(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", json_schema_extra={"examples": [{"amount_minor": 990, "reason": "as computed"}]})
 
-    amount_minor: int = Field(ge=1, description="That was read: what is approved is what was proposed")
+    amount_minor: int = Field(ge=1, le=10**12, description="That was read: what is approved is what was proposed")
     reason: Reason = ""
 
 
 class CreditRejection(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid")
+    model_config = ConfigDict(strict=True, extra="forbid", json_schema_extra={"examples": [{"reason": "the customer moved the date"}]})
 
     reason: Annotated[str, Field(min_length=1, max_length=500)]
 
@@ -98,7 +98,7 @@ class CalendarContent(BaseModel):
         },
     )
 
-    revision: int = Field(ge=0, description="That was read; 0: the region has none of its own yet")
+    revision: int | None = Field(default=None, ge=0, le=10**9, description="That was read; 0: the region has none of its own yet; null: If-Match says it")
     rest: Annotated[list[Annotated[int, Field(ge=1, le=7)]], Field(max_length=6)] = Field(description="ISO weekdays that are not worked, Monday is 1")
     exceptions: dict[date, SpecialDay] = Field(default={}, max_length=2_000, description="Holidays, and days of rest that are worked")
 

@@ -69,6 +69,10 @@ class Templates(BaseModel):
 class PreviewRequest(TemplateKey):
     """Of the given text, or without one of the template that would be chosen."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"channel": "sms", "purpose": "save", "language": "en", "body": "Dear {{ name }}", "variables": {"name": "Wei"}}]}
+    )
+
     subject: TemplateSubject = ""
     body: TemplateBody | None = None
     variables: dict[str, Any] = Field(default_factory=dict, max_length=50)

@@ -21,7 +21,7 @@ class ExplanationView(BaseModel):
 
 
 class NewObjection(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"scope": "automated_decisions"}]})
 
     scope: Literal["automated_decisions", "personalised_marketing"] = Field(
         description="The one: no automated decision leads to a contact. The other: no offer is chosen by what is estimated of the person"
@@ -60,7 +60,9 @@ class Reviews(BaseModel):
 
 
 class ReviewResult(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"result": "upheld", "reason": "the limit on contacts held it back, as it should"}]}
+    )
 
     result: Literal["upheld", "overturned"]
     reason: Annotated[str, Field(min_length=1, max_length=500)]

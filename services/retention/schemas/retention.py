@@ -91,7 +91,7 @@ class TaskDetail(TaskView):
 
 
 class WriteInstead(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"channel": "sms"}]})
 
     channel: MessageChannel
 

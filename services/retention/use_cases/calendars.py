@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
+import sqlalchemy as sa
+
 from services.retention.compensation import PROPOSED_WITHIN
 from services.retention.repository import credits as repository
 from services.retention.repository.credits import DEFAULT
 from shared import clock
 from shared.actors import require_name
 from shared.database import Transaction
-from shared.errors import StaleDraft
+from shared.errors import NotFound, StaleDraft
 
 Document = dict[str, Any]
+
+
+async def of_region(tx: Transaction, region: str) -> sa.Row[Any]:
+    """Raises NotFound: the default one counts for it."""
+    found = await repository.calendar(tx, region)
+    if found is None:
+        raise NotFound(f"{region} has no calendar of its own: `default` counts for it")
+    return found
 
 
 async def replace(tx: Transaction, region: str, content: Document, *, revision: int, actor: str) -> Document:

@@ -28,7 +28,7 @@ from shared import clock, outbox, telemetry
 from shared.bus import Message
 from shared.contracts.retention import MessageDelivered, MessageFailed, MessageSent
 from shared.database import Database, Transaction
-from shared.errors import Conflict, InvalidRequest, NotFound
+from shared.errors import Conflict, InvalidRequest, NotFound, PreconditionFailed
 
 Document = dict[str, Any]
 
@@ -232,11 +232,14 @@ async def listed(tx: Transaction, *, state: State | None, customer_id: str | Non
     return await repository.list_messages(tx, state=state, customer_id=customer_id, after=after, limit=limit)
 
 
-async def add_template(tx: Transaction, key: Key, *, subject: str, body: str, actor: str) -> Document:
-    """The next version, in force from now on. Raises InvalidRequest with the line that is refused, Conflict when two add one at once."""
+async def add_template(tx: Transaction, key: Key, *, subject: str, body: str, actor: str, after: int | None = None) -> Document:
+    """The next version, in force from now on; `after`: only when that one is the newest. Raises InvalidRequest with the line that is
+    refused, PreconditionFailed, Conflict when two add one at once."""
     _variables_of(subject, body)
-    version = await repository.latest_version(tx, key) + 1
-    row = {**key._asdict(), "version": version, "subject": subject, "body": body, "created_by": actor, "created_at": clock.now()}
+    newest = await repository.latest_version(tx, key)
+    if after not in {None, newest}:
+        raise PreconditionFailed(f"the newest version is {newest}", newest=newest)
+    row = {**key._asdict(), "version": newest + 1, "subject": subject, "body": body, "created_by": actor, "created_at": clock.now()}
     if not await repository.insert_template(tx, row):
         raise Conflict("somebody else added a version at the same moment")
     return row

@@ -18,13 +18,15 @@ from services.segmentation.schemas.analysis import RecountAsked, RecountView, Re
 from services.segmentation.tables import IDEMPOTENCY
 from services.segmentation.use_cases import analysis
 from services.segmentation.use_cases.analysis import Answer, Purpose
-from shared.errors import InvalidRequest
+from shared.errors import Conflict, InvalidRequest, NotFound
+from shared.openapi import Responses, raises
 from shared.web import IdempotencyKey, InTransaction, Reading, once
 
 ROUTER = APIRouter(tags=["analysis"])
 
 MONTH_PATTERN = r"^(19|20)[0-9]{2}-(0[1-9]|1[0-2])$"
 MOST_DIMENSIONS = 2
+DIMENSION = "|".join(DIMENSIONS)
 
 Format = Literal["json", "csv", "parquet"]
 Aspect = Literal["status_group", "lifecycle", "category", "segment", "grade"]
@@ -33,7 +35,8 @@ Word = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=ID_
 Values = Annotated[list[Word] | None, Query(max_length=20, description="Only these; `none`: where it is not known")]
 Only = Mapping[str, Sequence[str]]
 
-FILES: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {}, "application/vnd.apache.parquet": {}}}}
+BYTES = {"schema": {"type": "string", "format": "binary"}}
+FILES: Responses = {200: {"content": {"text/csv": {"schema": {"type": "string"}}, "application/vnd.apache.parquet": BYTES}}}
 
 
 async def _only(
@@ -48,8 +51,17 @@ async def _only_at_risk(brand: Values = None, region: Values = None, tier: Value
     return {name: values for name, values in given.items() if values}
 
 
-async def _by(by: Annotated[str | None, Query(max_length=100, description=f"At most {MOST_DIMENSIONS} of {', '.join(DIMENSIONS)}")] = None) -> tuple[str, ...]:
-    names = tuple(by.split(",")) if by else ()
+async def _by(
+    by: Annotated[
+        str | None,
+        Query(
+            max_length=100,
+            json_schema_extra={"pattern": f"^({DIMENSION})(,({DIMENSION}))?$"},
+            description=f"At most {MOST_DIMENSIONS} of {', '.join(DIMENSIONS)}",
+        ),
+    ] = None,
+) -> tuple[str, ...]:
+    names = () if by is None else tuple(by.split(","))
     if len(names) > MOST_DIMENSIONS or len(set(names)) < len(names) or not set(names) <= set(DIMENSIONS):
         raise InvalidRequest(f"by takes at most {MOST_DIMENSIONS} of {', '.join(DIMENSIONS)}, with a comma between them")
     return names
@@ -85,18 +97,26 @@ async def count_standing(connection: Reading, only: Annotated[Only, Depends(_onl
     return Standing(aspect=of, by=list(by), rows=await analysis.standing(connection, of, Question(by, only)))
 
 
-@ROUTER.get("/analysis/verify", operation_id="get_recount", summary="The newest recount: whether the sums agree with the customers' rows")
+@ROUTER.get(
+    "/analysis/verify", operation_id="get_recount", summary="The newest recount: whether the sums agree with the customers' rows", responses=raises(NotFound)
+)
 async def get_recount(connection: Reading) -> RecountView:
     return RecountView.model_validate(await analysis.last_recount(connection))
 
 
-@ROUTER.post("/analysis/verify", operation_id="verify_analysis", summary="Count everybody again, and compare", status_code=202)
+@ROUTER.post("/analysis/verify", operation_id="verify_analysis", summary="Count everybody again, and compare", status_code=202, responses=raises(Conflict))
 async def verify(tx: InTransaction, key: IdempotencyKey) -> RecountAsked:
     """The worker does it, beside its other work: `GET /analysis/verify` says how far it is, and what it found."""
     return await _recount(tx, key, "verify")
 
 
-@ROUTER.post("/analysis/recount", operation_id="recount_analysis", summary="Count everybody again, and put that in place of the sums", status_code=202)
+@ROUTER.post(
+    "/analysis/recount",
+    operation_id="recount_analysis",
+    summary="Count everybody again, and put that in place of the sums",
+    status_code=202,
+    responses=raises(Conflict),
+)
 async def recount(tx: InTransaction, key: IdempotencyKey) -> RecountAsked:
     """As a verification; at its end the sums are those that were counted."""
     return await _recount(tx, key, "replace")

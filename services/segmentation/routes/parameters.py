@@ -13,7 +13,8 @@ from services.segmentation.routes.parts import Cursor, Limit
 from services.segmentation.schemas import parameters as bodies
 from services.segmentation.tables import IDEMPOTENCY
 from services.segmentation.use_cases import parameters, previewing
-from shared.errors import TooManyRequests
+from shared.errors import ActorMissing, AlreadyDecided, NotFound, NothingToRollBack, SecondPersonNeeded, StaleDraft, TooManyRequests
+from shared.openapi import raises
 from shared.web import Actor, IdempotencyKey, InTransaction, Reading, decode_cursor, encode_cursor, once
 
 ROUTER = APIRouter(prefix="/parameters", tags=["parameters"])
@@ -44,7 +45,7 @@ class UnderWay:
 UNDER_WAY = UnderWay()
 
 
-@ROUTER.get("", operation_id="get_parameters", summary="The parameter set in force, and the next one that is approved")
+@ROUTER.get("", operation_id="get_parameters", summary="The parameter set in force, and the next one that is approved", responses=raises(NotFound))
 async def get_parameters(connection: Reading) -> bodies.NowAndNext:
     return bodies.NowAndNext.model_validate(await parameters.now_and_next(connection))
 
@@ -64,12 +65,18 @@ async def list_sets(connection: Reading, limit: Limit = 50, cursor: Cursor = Non
     )
 
 
-@ROUTER.get("/sets/{version}", operation_id="get_parameter_set", summary="One set, and how it differs from the one it is based on")
+@ROUTER.get("/sets/{version}", operation_id="get_parameter_set", summary="One set, and how it differs from the one it is based on", responses=raises(NotFound))
 async def get_set(connection: Reading, version: Version) -> bodies.SetInFull:
     return bodies.SetInFull.model_validate(await parameters.get(connection, version))
 
 
-@ROUTER.post("/sets", operation_id="draft_parameter_set", summary="Draft changes of the newest approved set", status_code=201)
+@ROUTER.post(
+    "/sets",
+    operation_id="draft_parameter_set",
+    summary="Draft changes of the newest approved set",
+    status_code=201,
+    responses=raises(ActorMissing, NotFound, StaleDraft),
+)
 async def draft_set(tx: InTransaction, key: IdempotencyKey, actor: Actor, body: bodies.Draft) -> bodies.SetInFull:
     """409 `stale_draft` when `based_on` is not the newest approved set, in force or about to be."""
 
@@ -80,25 +87,42 @@ async def draft_set(tx: InTransaction, key: IdempotencyKey, actor: Actor, body: 
     return bodies.SetInFull.model_validate(await once(tx, IDEMPOTENCY, key=key, request=request, act=act))
 
 
-@ROUTER.post("/sets/{version}/preview", operation_id="preview_parameter_set", summary="What would change if the set were in force now: nothing is written")
+@ROUTER.post(
+    "/sets/{version}/preview",
+    operation_id="preview_parameter_set",
+    summary="What would change if the set were in force now: nothing is written",
+    responses=raises(NotFound, TooManyRequests),
+)
 async def preview_set(connection: Reading, version: Version, body: bodies.PreviewRequest) -> bodies.Preview:
     """Of any set, also of one gone by: 0 is the built-in one."""
     with UNDER_WAY.admit():
         return bodies.Preview.model_validate(await previewing.preview(connection, version, sample=body.sample))
 
 
-@ROUTER.post("/sets/{version}/approve", operation_id="approve_parameter_set", summary="By a second person: in force from a day on, or at once")
+@ROUTER.post(
+    "/sets/{version}/approve",
+    operation_id="approve_parameter_set",
+    summary="By a second person: in force from a day on, or at once",
+    responses=raises(AlreadyDecided, NotFound, SecondPersonNeeded, StaleDraft),
+)
 async def approve_set(tx: InTransaction, actor: Actor, version: Version, body: bodies.Approval) -> bodies.SetInFull:
     """409 `second_person_needed` for who drafted it and for who has no name; 409 `stale_draft` when another set was approved since."""
     return bodies.SetInFull.model_validate(await parameters.approve(tx, version, actor=actor, effective_from=body.effective_from))
 
 
-@ROUTER.post("/sets/{version}/reject", operation_id="reject_parameter_set", summary="Decide against a draft")
+@ROUTER.post(
+    "/sets/{version}/reject", operation_id="reject_parameter_set", summary="Decide against a draft", responses=raises(ActorMissing, AlreadyDecided, NotFound)
+)
 async def reject_set(tx: InTransaction, actor: Actor, version: Version, body: bodies.Rejection) -> bodies.SetInFull:
     return bodies.SetInFull.model_validate(await parameters.reject(tx, version, actor=actor, reason=body.reason))
 
 
-@ROUTER.post("/rollback", operation_id="roll_back_parameters", summary="Take back the set in force at once, and what was approved on top of it")
+@ROUTER.post(
+    "/rollback",
+    operation_id="roll_back_parameters",
+    summary="Take back the set in force at once, and what was approved on top of it",
+    responses=raises(ActorMissing, NotFound, NothingToRollBack),
+)
 async def roll_back(tx: InTransaction, key: IdempotencyKey, actor: Actor, body: bodies.RollBack) -> bodies.RolledBack:
     """409 `nothing_to_roll_back` when the built-in set is in force, or when the version is not approved any more."""
 

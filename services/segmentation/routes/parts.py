@@ -6,10 +6,11 @@ from datetime import UTC, date, datetime
 from typing import Annotated
 
 from fastapi import Path, Query
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from shared.contracts.decoding import EARLIEST
 from shared.errors import BadCursor
+from shared.web import Moment as IsoMoment
 from shared.web import decode_cursor
 
 END_OF_TIME = datetime(2200, 1, 1, tzinfo=UTC)
@@ -19,7 +20,7 @@ Limit = Annotated[int, Query(ge=1, le=200)]
 Cursor = Annotated[str | None, Query(max_length=500)]
 CustomerId = Annotated[str, Path(max_length=128, pattern=ID_PATTERN)]
 OfCustomer = Annotated[str | None, Query(max_length=128, pattern=ID_PATTERN)]
-Moment = Annotated[AwareDatetime, Field(ge=EARLIEST, lt=END_OF_TIME)]
+Moment = Annotated[IsoMoment, Field(ge=EARLIEST, lt=END_OF_TIME)]
 Day = Annotated[date, Field(ge=EARLIEST.date(), lt=END_OF_TIME.date())]
 
 

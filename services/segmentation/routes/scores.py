@@ -12,6 +12,8 @@ from services.segmentation.schemas.scores import Alerts, AlertView, CustomerView
 from services.segmentation.tables import IDEMPOTENCY
 from services.segmentation.use_cases import recut, views
 from shared.contracts.segmentation import AlertKind
+from shared.errors import Gone, NotFound
+from shared.openapi import raises
 from shared.web import IdempotencyKey, InTransaction, Reading, decode_cursor, encode_cursor, once
 
 ROUTER = APIRouter(tags=["segmentation"])
@@ -22,7 +24,12 @@ async def count_segments(connection: Reading) -> Segments:
     return Segments.model_validate({"populations": await views.segments(connection)})
 
 
-@ROUTER.get("/customers/{customer_id}", operation_id="get_customer_segmentation", summary="Features, RFM scores and open alerts of one customer")
+@ROUTER.get(
+    "/customers/{customer_id}",
+    operation_id="get_customer_segmentation",
+    summary="Features, RFM scores and open alerts of one customer",
+    responses=raises(Gone, NotFound),
+)
 async def get_customer(
     connection: Reading,
     customer_id: CustomerId,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Response
 
@@ -12,11 +12,13 @@ from services.segmentation.schemas import standings as bodies
 from services.segmentation.tables import IDEMPOTENCY
 from services.segmentation.use_cases import drawing, learning, overviews
 from shared.contracts.segmentation import Moment
+from shared.errors import Gone, NotFound
+from shared.openapi import Responses, raises
 from shared.web import IdempotencyKey, InTransaction, Reading, decode_cursor, encode_cursor, once
 
 ROUTER = APIRouter()
 
-SVG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/svg+xml": {}}, "description": "The picture, light or dark as the reader prefers"}}
+SVG: Responses = {200: {"content": {"image/svg+xml": {"schema": {"type": "string"}}}, "description": "The picture, light or dark as the reader prefers"}}
 Since = Annotated[Day, Query(alias="from")]
 Until = Annotated[Day, Query(alias="to")]
 Population = Annotated[str | None, Query(max_length=64)]
@@ -81,7 +83,7 @@ async def learn_models(tx: InTransaction, key: IdempotencyKey, body: bodies.Lear
     return bodies.LearnRequest.model_validate(await once(tx, IDEMPOTENCY, key=key, request=body.model_dump(mode="json"), act=act))
 
 
-@ROUTER.get("/clusters", tags=["learning"], operation_id="get_clusters", summary="The behaviour clusters in force")
+@ROUTER.get("/clusters", tags=["learning"], operation_id="get_clusters", summary="The behaviour clusters in force", responses=raises(NotFound))
 async def get_clusters(connection: Reading) -> bodies.Clusters:
     return bodies.Clusters.model_validate(await overviews.clusters(connection))
 
@@ -91,7 +93,13 @@ async def list_affinity(connection: Reading, product: Population = None) -> bodi
     return bodies.Rules.model_validate(await overviews.affinity(connection, product))
 
 
-@ROUTER.get("/customers/{customer_id}/suggestions", tags=["learning"], operation_id="list_suggestions", summary="What goes with what the customer holds")
+@ROUTER.get(
+    "/customers/{customer_id}/suggestions",
+    tags=["learning"],
+    operation_id="list_suggestions",
+    summary="What goes with what the customer holds",
+    responses=raises(Gone, NotFound),
+)
 async def list_suggestions(connection: Reading, customer_id: CustomerId) -> bodies.Rules:
     return bodies.Rules.model_validate(await overviews.suggestions(connection, customer_id))
 
@@ -101,7 +109,13 @@ async def get_churn_rate(connection: Reading, observed_on: Day) -> bodies.ChurnR
     return bodies.ChurnRateView.model_validate(await overviews.churn_rate(connection, observed_on))
 
 
-@ROUTER.get("/customers/{customer_id}/churn-label", tags=["churn"], operation_id="get_churn_label", summary="Stayed, churned, excluded or not known yet")
+@ROUTER.get(
+    "/customers/{customer_id}/churn-label",
+    tags=["churn"],
+    operation_id="get_churn_label",
+    summary="Stayed, churned, excluded or not known yet",
+    responses=raises(Gone, NotFound),
+)
 async def get_churn_label(connection: Reading, customer_id: CustomerId, observed_on: Day) -> bodies.ChurnLabelView:
     return bodies.ChurnLabelView.model_validate(await overviews.churn_label(connection, customer_id, observed_on))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Base64Bytes, BaseModel, Field
+from pydantic import Base64Bytes, BaseModel, ConfigDict, Field
 
 from services.segmentation.schemas.scores import View
 
@@ -77,10 +77,14 @@ class Likely(BaseModel):
 
 
 class NewModel(BaseModel):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"content_base64": "CAhSB2hvbGRmYXN0"}]})
+
     content_base64: Base64Bytes = Field(max_length=MOST_BASE64, description="The file that `make train` wrote")
 
 
 class Because(BaseModel):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "better on the last quarter"}]})
+
     reason: Text
 
 

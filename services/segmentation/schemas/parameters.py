@@ -81,28 +81,40 @@ class RolledBack(NowAndNext):
 
 
 class Draft(Body):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"changes": {"patterns": {"silent_days": 28}}, "note": "fewer false warnings in summer"}]})
+
     changes: Changes = Field(
         description="A merge patch (RFC 7396) over the set it is based on: null puts a value back to the built-in one, a list is given whole"
     )
-    based_on: int | None = Field(default=None, description="What the changes were made from, which has to be the newest approved set; null: whichever that is")
+    based_on: int | None = Field(
+        default=None, ge=0, le=10**9, description="What the changes were made from, which has to be the newest approved set; null: whichever that is"
+    )
     note: Why
 
 
 class PreviewRequest(Body):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"sample": 500}]})
+
     sample: int = Field(default=2000, ge=1, le=20_000, description="Customers to look at, at most")
 
 
 class Approval(Body):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"effective_from": None}]})
+
     effective_from: Annotated[AwareDatetime, Field(lt=LATEST_START)] | None = Field(default=None, description="Null: now")
 
 
 class Rejection(Body):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "too many warnings"}]})
+
     reason: Why
 
 
 class RollBack(Body):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "three times as many warnings as in the preview"}]})
+
     reason: Why
-    version: int | None = Field(default=None, ge=1, le=2**62, description="The one to take back, with what was approved on top of it; null: the one in force")
+    version: int | None = Field(default=None, ge=1, le=10**9, description="The one to take back, with what was approved on top of it; null: the one in force")
 
 
 class KindEffect(BaseModel):

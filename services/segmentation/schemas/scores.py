@@ -143,7 +143,7 @@ class Segments(BaseModel):
 
 
 class RecutRequest(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"as_of": None}]})
 
     as_of: date | None = Field(default=None, description="The day recency is counted to, for a replay of history; null: today")
 

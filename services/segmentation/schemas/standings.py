@@ -116,7 +116,7 @@ class SegmentMap(BaseModel):
     cells: list[CellView]
 
 
-class ModelView(BaseModel):
+class LearnedModel(BaseModel):
     """One kind of what is learned. Without a version nothing was learned yet."""
 
     kind: Kind
@@ -130,11 +130,11 @@ class ModelView(BaseModel):
 
 
 class Models(BaseModel):
-    items: list[ModelView]
+    items: list[LearnedModel]
 
 
 class LearnRequest(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"kinds": ["affinity"]}]})
 
     kinds: list[Literal["lifetime", "survival", "clusters", "affinity"]] = Field(min_length=1, max_length=4)
 

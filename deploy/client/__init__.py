@@ -1,0 +1,1 @@
+"""A typed Python client, generated from the API's document."""
