@@ -17,7 +17,7 @@ from shared.settings import Settings
 
 FOLDER = Path(__file__).parents[1] / "services" / "gateway" / "owners"
 SERVICES = ("customer", "segmentation", "retention")
-KEPT_INSIDE = ("/internal/", "/health/")
+KEPT_INSIDE = ("/internal/", "/health/live")
 
 
 def document(service: str) -> dict[str, Any]:

@@ -53,6 +53,8 @@ def finished(document: Document) -> Document:
     for operation in operations(document):
         for parameter in operation.get("parameters", ()):
             _mend(parameter)
+        if _fails_otherwise(operation):
+            continue
         declared = [code for response in operation["responses"].values() for code in response.get(CODES, ())]
         add_problems(document, operation, {*declared, *(one.code for one in _general(operation))})
     for name, schema in document["components"]["schemas"].items():
@@ -86,6 +88,12 @@ def _reference(document: Document, errors: list[Error], status: int) -> Document
         said["headers"] = {"Retry-After": {"description": "Seconds", "schema": {"type": "string"}}}
     document["components"].setdefault("responses", {})[name] = said
     return {"$ref": f"#/components/responses/{name}"}
+
+
+def _fails_otherwise(operation: Document) -> bool:
+    """Not by problem documents: its own `default` says how."""
+    schema = operation["responses"].get("default", {}).get("content", {}).get("application/json", {}).get("schema", {})
+    return bool(schema) and not schema.get("$ref", "").endswith("/Problem")
 
 
 def _is_problem(response: Document) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from services.gateway.owners import Document, document_of, names_beside, referred, renamed
+from services.gateway.owners import operation as operation_of
 from services.gateway.routes.events import EVENT
 from services.gateway.routes.passed_on import ALL, PREFIX, Passed
 from shared.errors import NotFound
@@ -19,11 +20,20 @@ def whole(own: Document) -> Document:
         for service in names
         for name, called in names[service].items()
     }  # fmt: skip
+    _add_past_view(own, names["customer"])
+    _add(schemas, offered, referred(own["paths"]["/v1/customers/{customer_id}"]))
     for one in ALL:
         operation = _passed_on(one, names[one.service])
         own["paths"][PREFIX + one.path][one.method.lower()] = operation
         _add(schemas, offered, referred(operation))
     return finished(own)
+
+
+def _add_past_view(own: Document, names: dict[str, str]) -> None:
+    """A view of a past moment is the customer service's own."""
+    said = renamed(operation_of("customer", "GET", "/customers/{customer_id}"), names)
+    shown = own["paths"]["/v1/customers/{customer_id}"]["get"]["responses"]["200"]["content"]["application/json"]
+    shown["schema"] = {"anyOf": [shown["schema"], said["responses"]["200"]["content"]["application/json"]["schema"]]}
 
 
 def _passed_on(one: Passed, names: dict[str, str]) -> Document:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query, Response
 from services.customer.repository import registry as repository
 from services.customer.routes.audit import Reads
 from services.customer.schemas.registry import (
-    CustomerView,
+    KnownCustomer,
     MergeRequest,
     Merges,
     MergeView,
@@ -50,7 +50,7 @@ At = Annotated[Moment | None, Query(description="ISO 8601 with its offset")]
     "/customers",
     operation_id="find_customer",
     summary="The customer whom an identifier belongs to, in one call",
-    response_model=CustomerView,
+    response_model=KnownCustomer,
     responses=raises(Gone, NotFound),
 )
 async def find_customer(connection: Reading, keyring: Keys, identifier: IdentifierAsked, fields: Fields = None) -> Response:
@@ -62,7 +62,7 @@ async def find_customer(connection: Reading, keyring: Keys, identifier: Identifi
     "/customers/{customer_id}",
     operation_id="get_customer",
     summary="Everything this service knows of one customer, now or at a past moment",
-    response_model=CustomerView,
+    response_model=KnownCustomer,
     responses=raises(Gone, NotFound),
 )
 async def get_customer(connection: Reading, keyring: Keys, customer_id: CustomerId, fields: Fields = None, as_of: At = None, known_at: At = None) -> Response:

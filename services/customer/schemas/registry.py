@@ -11,7 +11,7 @@ from shared.contracts.customer import Fact
 from shared.contracts.envelope import Identifier
 
 
-class CustomerView(BaseModel):
+class KnownCustomer(BaseModel):
     """What this service knows of one customer; personal texts masked. A block that was not asked for is absent."""
 
     customer_id: str = Field(description="Of who carries on, when it was asked by an alias")

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from services.gateway.access.scopes import ACT_FOR_OTHERS, ALL, PERSONAL, needed
+from shared.errors import Forbidden, QuotaExceeded, RateLimited, TooManyFailures, Unauthenticated
+from shared.openapi import CODES, add_problems
 
 METHODS = frozenset({"get", "put", "post", "delete", "patch", "head"})
 KEY, TOKEN = "api_key", "oauth2"
 OPEN_TAG = "health"
+REFUSED = tuple(one.code for one in (Forbidden, QuotaExceeded, RateLimited, TooManyFailures, Unauthenticated))
 
 
 def describe(document: dict[str, Any], *, token_url: str | None, is_open: bool) -> dict[str, Any]:
@@ -25,6 +28,8 @@ def describe(document: dict[str, Any], *, token_url: str | None, is_open: bool) 
             if method in METHODS and OPEN_TAG not in operation["tags"]:
                 scopes = list(needed(operation["tags"], operation["operationId"], method.upper(), ""))
                 operation["security"] = [{name: scopes} for name in schemes] + ([{}] if is_open else [])
+                if CODES in operation:
+                    add_problems(document, operation, REFUSED)
     return document
 
 

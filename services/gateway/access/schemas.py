@@ -15,7 +15,7 @@ LONGEST_DAYS = 730
 class KeyRequest(BaseModel):
     """A key for a client. Several keys of one client share its limits, and act as it."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, json_schema_extra={"example": {"client": "crm", "scopes": ["customers:read"], "days": 90}})
+    model_config = ConfigDict(extra="forbid", strict=True, json_schema_extra={"examples": [{"client": "crm", "scopes": ["customers:read"], "days": 90}]})
 
     client: Annotated[str, Field(max_length=100, pattern=f"^{NAME.pattern}$", description="Who uses it: what the audit log will say, unless a person is named")]
     scopes: Annotated[list[Annotated[str, Field(max_length=60)]], Field(min_length=1, max_length=100)]

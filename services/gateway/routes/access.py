@@ -11,6 +11,8 @@ from services.gateway.access.guard import Access
 from services.gateway.access.principal import Principal
 from services.gateway.access.schemas import Key, KeyRequest, Keys, MadeKey, Refusals, Refused
 from shared.cursors import moment_of
+from shared.errors import Forbidden, InvalidRequest, NotFound
+from shared.openapi import raises
 from shared.web import Actor, InTransaction, Reading, decode_cursor, encode_cursor
 
 ROUTER = APIRouter(prefix="/v1", tags=["access"])
@@ -20,7 +22,9 @@ Cursor = Annotated[str | None, Query(max_length=1000, description="`next_cursor`
 Client = Annotated[str | None, Query(max_length=100)]
 
 
-@ROUTER.post("/api-keys", operation_id="create_api_key", summary="Make an API key: it is shown this once", status_code=201)
+@ROUTER.post(
+    "/api-keys", operation_id="create_api_key", summary="Make an API key: it is shown this once", status_code=201, responses=raises(Forbidden, InvalidRequest)
+)
 async def create_api_key(request: Request, tx: InTransaction, actor: Actor, body: KeyRequest) -> MadeKey:
     """It may do at most what who makes it may."""
     principal: Principal | None = getattr(request.state, "principal", None)
@@ -35,7 +39,12 @@ async def list_api_keys(connection: Reading, client: Client = None, limit: Limit
     return Keys(items=[Key.model_validate(row) for row in rows], next_cursor=encode_cursor(rows[-1].key_id) if len(rows) == limit else None)
 
 
-@ROUTER.post("/api-keys/{key_id}/revoke", operation_id="revoke_api_key", summary="It is believed no more: here at once, everywhere in a minute")
+@ROUTER.post(
+    "/api-keys/{key_id}/revoke",
+    operation_id="revoke_api_key",
+    summary="It is believed no more: here at once, everywhere in a minute",
+    responses=raises(NotFound),
+)
 async def revoke_api_key(request: Request, actor: Actor, key_id: Annotated[str, Path(max_length=40)]) -> Key:
     async with request.app.state.database.transaction() as tx:
         row = await managing.revoke(tx, key_id, by=actor)

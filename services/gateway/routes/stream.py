@@ -10,6 +10,8 @@ from starlette.responses import Response
 from services.gateway.push.filters import parse
 from services.gateway.push.streaming import EventStream, Streams
 from shared.contracts.segmentation import AlertRaised
+from shared.errors import TooManyRequests
+from shared.openapi import raises
 
 ROUTER = APIRouter(prefix="/v1", tags=["subscriptions"])
 
@@ -22,7 +24,13 @@ Types = Annotated[str, Query(max_length=1000, description="With commas: `alert_r
 FilterText = Annotated[str, Query(alias="query", max_length=2000, description="As at the hub: `severity=urgent&customer_id=C-1`")]
 
 
-@ROUTER.get("/stream", operation_id="stream_events", summary="Events as they happen, resumable", response_class=Response, responses={200: _ANSWER})
+@ROUTER.get(
+    "/stream",
+    operation_id="stream_events",
+    summary="Events as they happen, resumable",
+    response_class=Response,
+    responses=raises(TooManyRequests, also={200: _ANSWER}),
+)
 async def stream_events(request: Request, types: Types = "", query: FilterText = "", last_event_id: LastEventId = None, after: After = None) -> Response:
     """Each event is a CloudEvent with an id. With `Last-Event-ID` the stream goes on behind it; where that is not kept any more, an event `gap`
     says so. Without, it begins now. A comment keeps a quiet stream alive, with the id so far. Who reads too slowly is cut off, and resumes.
