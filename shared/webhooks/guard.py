@@ -25,7 +25,10 @@ def networks_of(text: str) -> list[Network]:
 
 async def resolve(host: str, port: int) -> list[str]:
     """By the system's resolver. Raises OSError."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except UnicodeError:  # a label that is empty or longer than names have
+        raise OSError(f"{host[:80]!r} is no name of a host") from None
     return [str(address[0]) for *_, address in found]
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.gateway.access.principal import NAME
+from services.gateway.access.scopes import ALL
 
 LONGEST_DAYS = 730
 
@@ -18,7 +19,7 @@ class KeyRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, json_schema_extra={"examples": [{"client": "crm", "scopes": ["customers:read"], "days": 90}]})
 
     client: Annotated[str, Field(max_length=100, pattern=f"^{NAME.pattern}$", description="Who uses it: what the audit log will say, unless a person is named")]
-    scopes: Annotated[list[Annotated[str, Field(max_length=60)]], Field(min_length=1, max_length=100)]
+    scopes: Annotated[list[Annotated[str, Field(max_length=60, json_schema_extra={"enum": list(ALL)})]], Field(min_length=1, max_length=100)]
     days: Annotated[int, Field(ge=1, le=LONGEST_DAYS, description="Until it expires")] = 90
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
 from services.gateway.tmforum import customers, loyalty, messages, recommendations, risk, tickets
-from services.gateway.tmforum.errors import TmForumRoute
-from shared.errors import NotFound
+from services.gateway.tmforum.errors import TmForumRoute, offered
+from shared.errors import MethodNotAllowed, NotFound
 
 TAGS = [
     {"name": "tmf621", "description": "TM Forum TMF621 Trouble Ticket v4.0.0: complaints as tickets."},
@@ -21,8 +21,10 @@ _ELSEWHERE = APIRouter(prefix="/tmf-api", tags=["tmf629"], route_class=TmForumRo
 
 
 @_ELSEWHERE.api_route("/{path:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
-async def elsewhere(path: str) -> None:
+async def elsewhere(request: Request, path: str) -> None:
     """Last of all: what is not there is said in the same shape."""
+    if methods := offered(request):
+        raise MethodNotAllowed(f"/tmf-api/{path} takes {', '.join(methods)}")
     raise NotFound(f"no /tmf-api/{path}: docs/tmforum.md lists the resources")
 
 

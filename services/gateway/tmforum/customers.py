@@ -133,8 +133,6 @@ def _resource(row: sa.Row[Any], personal: Document | None) -> Document:
 
 
 _BY_EVENT = "Customers come from order entry: report orders.customer_registered.v1 or orders.customer_updated.v1 to POST /v1/events"
-refuse(ROUTER, "POST", "/customer", _BY_EVENT, operation_id="tmf629_create_customer")
-refuse(ROUTER, "PATCH", "/customer/{id}", _BY_EVENT, operation_id="tmf629_patch_customer")
-refuse(
-    ROUTER, "DELETE", "/customer/{id}", "Who is to be forgotten is erased, for a reason: POST /v1/customers/{id}/erasure", operation_id="tmf629_delete_customer"
-)
+refuse(ROUTER, "POST", "/customer", _BY_EVENT)
+refuse(ROUTER, "PATCH", "/customer/{id}", _BY_EVENT)
+refuse(ROUTER, "DELETE", "/customer/{id}", "Who is to be forgotten is erased, for a reason: POST /v1/customers/{id}/erasure")

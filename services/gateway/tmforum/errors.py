@@ -8,13 +8,18 @@ from typing import Any
 import orjson
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, iter_route_contexts
 from pydantic import BaseModel
+from starlette.routing import compile_path
 
-from shared.errors import HoldfastError, InvalidRequest
+from shared.errors import HoldfastError, InvalidRequest, MethodNotAllowed
 
 # The v4 documents know no others: what is erased is not there, and what breaks the contract is a bad request.
 STATUS = {410: 404, 422: 400}
+
+
+REFUSED, ELSEWHERE = "refused", "elsewhere"
+"""What routes are called that offer nothing."""
 
 
 class Error(BaseModel):
@@ -48,10 +53,20 @@ class TmForumRoute(APIRoute):
             except RequestValidationError as error:
                 problems = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:5])
                 return _failure_of(InvalidRequest(problems))
+            except MethodNotAllowed as error:
+                failure = _failure_of(error)
+                failure.headers["Allow"] = ", ".join(offered(request))
+                return failure
             except HoldfastError as error:
                 return _failure_of(error)
 
         return answer
+
+
+def offered(request: Request) -> list[str]:
+    """The methods that the path takes."""
+    contexts = (one for one in iter_route_contexts(request.app.routes) if (one.path or "").startswith("/tmf-api/") and one.name not in {REFUSED, ELSEWHERE})
+    return sorted({method for one in contexts if compile_path(one.path or "")[0].match(request.scope["path"]) for method in one.methods or ()})
 
 
 def _failure_of(error: HoldfastError) -> Response:

@@ -102,8 +102,8 @@ async def _balance_of(request: Request, customer_id: str) -> Document:
 
 
 _BY_PAYMENT = "Points are earned by payments and spent by POST /v1/loyalty/{customer_id}/redeem; who earns is a member"
-refuse(ROUTER, "POST", "/loyaltyProgramMember", _BY_PAYMENT, operation_id="tmf658_create_member")
-refuse(ROUTER, "PATCH", "/loyaltyProgramMember/{id}", _BY_PAYMENT, operation_id="tmf658_patch_member")
-refuse(ROUTER, "DELETE", "/loyaltyProgramMember/{id}", _BY_PAYMENT, operation_id="tmf658_delete_member")
-refuse(ROUTER, "POST", "/loyaltyBalance", _BY_PAYMENT, operation_id="tmf658_create_balance")
-refuse(ROUTER, "DELETE", "/loyaltyBalance/{id}", _BY_PAYMENT, operation_id="tmf658_delete_balance")
+refuse(ROUTER, "POST", "/loyaltyProgramMember", _BY_PAYMENT)
+refuse(ROUTER, "PATCH", "/loyaltyProgramMember/{id}", _BY_PAYMENT)
+refuse(ROUTER, "DELETE", "/loyaltyProgramMember/{id}", _BY_PAYMENT)
+refuse(ROUTER, "POST", "/loyaltyBalance", _BY_PAYMENT)
+refuse(ROUTER, "DELETE", "/loyaltyBalance/{id}", _BY_PAYMENT)

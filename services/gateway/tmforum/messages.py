@@ -70,6 +70,6 @@ async def retrieve_message(request: Request, id: Id, fields: Chosen) -> Response
 
 
 _GATES = "Who is written to is decided by campaigns, whose gates keep consents, quiet hours and caps: see /v1/campaigns and /v1/message-templates"
-refuse(ROUTER, "POST", "/communicationMessage", _GATES, operation_id="tmf681_create_message")
-refuse(ROUTER, "PATCH", "/communicationMessage/{id}", _GATES, operation_id="tmf681_patch_message")
-refuse(ROUTER, "DELETE", "/communicationMessage/{id}", "What was sent stays on record", operation_id="tmf681_delete_message")
+refuse(ROUTER, "POST", "/communicationMessage", _GATES)
+refuse(ROUTER, "PATCH", "/communicationMessage/{id}", _GATES)
+refuse(ROUTER, "DELETE", "/communicationMessage/{id}", "What was sent stays on record")

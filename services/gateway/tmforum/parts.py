@@ -10,7 +10,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Path
 from starlette.responses import Response
 
-from services.gateway.tmforum.errors import Error, TmForumRoute
+from services.gateway.tmforum.errors import REFUSED, Error, TmForumRoute
 from services.gateway.tmforum.listing import Document
 from shared.errors import InvalidRequest, MethodNotAllowed
 
@@ -91,24 +91,15 @@ def takes(type_name: str, mandatory: Iterable[str], example: Document) -> Docume
 
 
 def _schema(type_name: str, mandatory: Iterable[str]) -> Document:
-    return {"title": type_name, "type": "object", "required": ["id", "href", *mandatory], "additionalProperties": True}
+    """`fields` may leave out what is mandatory."""
+    said = f"Without `fields` there are {', '.join(mandatory)} too"
+    return {"title": type_name, "type": "object", "required": ["id", "href"], "description": said, "additionalProperties": True}
 
 
-def refuse(router: APIRouter, method: str, path: str, why: str, *, operation_id: str) -> None:
+def refuse(router: APIRouter, method: str, path: str, why: str) -> None:
     """A write of the specification that nothing here maps to: 405 that says what to do in place of it."""
 
     async def refused() -> Response:
         raise MethodNotAllowed(why)
 
-    in_path = [{"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}] if "{id}" in path else []
-    router.add_api_route(
-        path,
-        refused,
-        methods=[method],
-        operation_id=operation_id,
-        summary="Not offered: 405",
-        description=why,
-        response_class=Response,
-        status_code=405,
-        openapi_extra={"parameters": in_path},
-    )
+    router.add_api_route(path, refused, methods=[method], name=REFUSED, response_class=Response, status_code=405, include_in_schema=False)

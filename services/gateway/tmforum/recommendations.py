@@ -107,4 +107,4 @@ def _offered(row: sa.Row[Any]) -> list[Document]:
     return [task for task in (block_of(row, "contacts") or {"tasks": []})["tasks"] if task["status"] == "open"]
 
 
-refuse(ROUTER, "DELETE", "/queryProductRecommendation/{id}", "Queries are not kept", operation_id="tmf680_delete_recommendation")
+refuse(ROUTER, "DELETE", "/queryProductRecommendation/{id}", "Queries are not kept")

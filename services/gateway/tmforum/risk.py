@@ -96,4 +96,4 @@ def _resource(row: sa.Row[Any]) -> Document:
     return risk_assessment(row.customer_id, churn)
 
 
-refuse(ROUTER, "DELETE", "/partyRoleRiskAssessment/{id}", "A score goes with its customer", operation_id="tmf696_delete_risk")
+refuse(ROUTER, "DELETE", "/partyRoleRiskAssessment/{id}", "A score goes with its customer")

@@ -232,4 +232,4 @@ async def patch_ticket(request: Request, id: Id, actor: Actor, customer_id: Whos
     return one(trouble_ticket_in_full(await ask(request, "customer", "cases", id, "progress", params=whose, command=wanted)))
 
 
-refuse(ROUTER, "DELETE", "/troubleTicket/{id}", "A complaint stays on record until its customer is erased", operation_id="tmf621_delete_ticket")
+refuse(ROUTER, "DELETE", "/troubleTicket/{id}", "A complaint stays on record until its customer is erased")
