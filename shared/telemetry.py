@@ -16,7 +16,7 @@ ALLOWED_FIELDS = frozenset(
     {
         "event", "level", "timestamp", "service", "role", "topic", "partition", "offset", "records", "code", "error", "error_class", "attempt",
         "delay_seconds", "seconds", "status", "method", "route", "count", "port", "pid", "exit_code", "url", "group", "version", "customers", "exception",
-        "decision_id", "task_id", "alert_id", "request_id", "listener_id",
+        "decision_id", "task_id", "alert_id", "request_id", "trace_id", "listener_id",
     }
 )  # fmt: skip
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import lru_cache
@@ -48,6 +47,7 @@ from shared.idempotency import once as once
 from shared.openapi import PROBLEM, Document, Responses, finished
 from shared.pii import Keyring
 from shared.settings import Settings
+from shared.tracing import trace_of
 
 PLAIN_TEXT = r"^[^\x00-\x1f]+$"
 WORKER_BEAT_LIMIT_SECONDS = 15
@@ -256,8 +256,10 @@ class Boundary:
             await self._app(scope, receive, send)
             return
         started, status = clock.monotonic(), 0
-        given = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
-        request_id = given if given.isascii() and given.isprintable() and 0 < len(given) <= 64 else f"{random.getrandbits(128):032x}"
+        headers = dict(scope["headers"])
+        given = headers.get(b"x-request-id", b"").decode("latin-1")
+        trace_id, trace_flags = trace_of(headers.get(b"traceparent", b"").decode("latin-1"))
+        request_id = given if given.isascii() and given.isprintable() and 0 < len(given) <= 64 else trace_id
 
         async def answer(message: Message) -> None:
             nonlocal status
@@ -266,7 +268,7 @@ class Boundary:
                 message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
             await send(message)
 
-        structlog.contextvars.bind_contextvars(request_id=request_id)
+        structlog.contextvars.bind_contextvars(request_id=request_id, trace_id=trace_id, trace_flags=trace_flags)
         try:
             await self._app(scope, bounded(receive, limit_bytes=self._max_body_bytes), answer)
         except Exception as error:

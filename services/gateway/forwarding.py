@@ -20,6 +20,7 @@ from shared.bodies import MAX_BODY_BYTES
 from shared.bus import Bus
 from shared.errors import BodyTooLarge, BusUnavailable, NotFound, Unavailable
 from shared.settings import PORT_OFFSETS, Settings
+from shared.tracing import traceparent
 
 ANSWER_SECONDS = 10.0
 CONNECT_SECONDS = 1.0
@@ -28,7 +29,7 @@ MAX_CONNECTIONS = 100
 # Less than a server keeps an idle connection: one that it just closes would fail a command that must not be tried twice.
 KEEP_ALIVE_SECONDS = 2.0
 
-PASSED_ON = ("content-type", "accept", "idempotency-key", "if-match", "if-none-match", "x-actor")
+PASSED_ON = ("content-type", "accept", "idempotency-key", "if-match", "if-none-match", "x-actor", "tracestate")
 PASSED_BACK = ("content-type", "content-length", "content-disposition", "etag", "retry-after", "cache-control")
 
 
@@ -64,7 +65,9 @@ def passed_on(request: Request) -> dict[str, str]:
     headers = {name: request.headers[name] for name in PASSED_ON if name in request.headers}
     # With it the services believe who is said to ask.
     headers |= secret_headers(request.app.state.settings)
-    return headers | {"accept-encoding": "identity", "x-request-id": structlog.contextvars.get_contextvars().get("request_id", "")}
+    about = structlog.contextvars.get_contextvars()
+    headers["traceparent"] = traceparent(about["trace_id"], about["trace_flags"])
+    return headers | {"accept-encoding": "identity", "x-request-id": about["request_id"]}
 
 
 async def check_neighbours(app: FastAPI) -> dict[str, Any]:

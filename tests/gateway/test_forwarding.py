@@ -27,6 +27,10 @@ from tests.harness import ServiceUnderTest, listening
 PROBLEM = {"type": "urn:holdfast:error:conflict", "title": "No", "status": 409, "detail": "it is done", "code": "conflict", "instance": "/tasks/t/outcome"}
 
 
+HEARD = frozenset({"content-type", "idempotency-key", "x-request-id", "cookie"})
+TRACED = frozenset({"traceparent", "tracestate"})
+
+
 class Neighbour:
     """A service that remembers what it was asked, and answers what it is told to."""
 
@@ -38,11 +42,12 @@ class Neighbour:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        headers = {name: value for name, value in request.headers.items() if name in {"content-type", "idempotency-key", "x-request-id", "cookie"}}
+        headers = {name: value for name, value in request.headers.items() if name in HEARD}
+        traced = {name: request.headers.get(name) for name in TRACED}
         raw_path = scope["raw_path"].decode()
         about = {"method": request.method, "path": raw_path, "query": request.url.query, "actor": request.headers.get("x-actor")}
         about["secret"] = request.headers.get("x-service-secret")
-        self.asked.append({**about, "body": await request.body(), "headers": headers})
+        self.asked.append({**about, "body": await request.body(), "headers": headers, "trace": traced})
         await self.silent.wait()
         await self.answer(scope, receive, send)
 
@@ -133,6 +138,16 @@ async def test_a_command_arrives_whole(gateway: ServiceUnderTest, neighbour: Nei
     assert (asked["body"], asked["actor"]) == (body, "agent-7")
     assert asked["path"] in {"/tasks/save%3AC-1/outcome", "/tasks/save:C-1/outcome"}
     assert asked["headers"] == {"content-type": "application/json", "idempotency-key": "key-1", "x-request-id": "r-1"}
+
+
+async def test_a_trace_goes_on_behind_the_gateway(gateway: ServiceUnderTest, neighbour: Neighbour) -> None:
+    """With a span of its own; what is no trace begins one, and one that is given is that of the log."""
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    for given in (f"00-{trace}-b7ad6b7169203331-00", "00-of-no-trace-01"):
+        await gateway.http.get("/v1/segments", headers={"traceparent": given, "tracestate": "vendor=1"})
+    (goes_on, state), (new, _) = [(one["trace"]["traceparent"], one["trace"]["tracestate"]) for one in neighbour.asked]
+    assert re.fullmatch(rf"00-{trace}-[0-9a-f]{{16}}-00", goes_on) and "b7ad6b7169203331" not in goes_on and state == "vendor=1"
+    assert re.fullmatch(r"00-[0-9a-f]{32}-[0-9a-f]{16}-01", new) and trace not in new
 
 
 async def test_the_query_is_passed_on(gateway: ServiceUnderTest, neighbour: Neighbour) -> None:

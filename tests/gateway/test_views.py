@@ -7,17 +7,20 @@ import itertools
 from datetime import timedelta
 from typing import Any
 
+import orjson
 import pytest
 import sqlalchemy as sa
 
 from services.gateway import repository, use_cases
+from services.gateway.answer import FIELDS
+from services.gateway.intake import SINGLE
 from services.gateway.schemas import CustomerView
 from services.gateway.view import apply
 from shared.bus import Message
 from shared.contracts.decoding import decode
 from shared.inbox import REPLAY_HEADER
 from shared.worker import Batch, Delivery
-from tests.builders import NOON, record
+from tests.builders import NOON, paid, record
 from tests.gateway.published import (
     CUSTOMER,
     NUMBER,
@@ -256,3 +259,16 @@ async def test_an_etag_spares_what_is_there_already(door: ServiceUnderTest) -> N
     changed = await door.http.get(f"/v1/customers/{CUSTOMER}", headers={"if-none-match": tag})
     assert changed.status_code == 200
     assert changed.headers["etag"] != tag
+
+
+async def test_what_is_answered_past_the_router_is_what_the_router_answers(door: ServiceUnderTest) -> None:
+    """G2 G4: of a view, of a customer who is not there, of an event that was taken, and of one that was not."""
+    await door.send(*story())
+    for customer in (CUSTOMER, "nobody"):
+        plain, routed = [await door.http.get(f"/v1/customers/{customer}", params=query) for query in ({}, {"fields": ",".join(FIELDS)})]
+        assert (plain.status_code, plain.content, plain.headers.get("etag")) == (routed.status_code, routed.content, routed.headers.get("etag"))
+    again = await door.http.get(f"/v1/customers/{CUSTOMER}", headers={"if-none-match": (await door.http.get(f"/v1/customers/{CUSTOMER}")).headers["etag"]})
+    assert again.status_code == 304
+    for body in (orjson.dumps(paid()), b"{"):
+        plain, routed = [await door.http.post("/v1/events", params=query, content=body, headers={"content-type": SINGLE}) for query in ({}, {"by": "router"})]
+        assert (plain.status_code, plain.json()) == (routed.status_code, routed.json())
