@@ -191,10 +191,10 @@ Actor = Annotated[str, Depends(_actor)]
 
 def problem(error: HoldfastError, *, instance: str) -> Response:
     document = {"type": f"urn:holdfast:error:{error.code}", "title": error.title, "status": error.status, "detail": error.detail, "code": error.code}
-    return Response(orjson.dumps(document | {"instance": instance} | error.extra), error.status, _headers_of(error), media_type=PROBLEM)
+    return Response(orjson.dumps(document | {"instance": instance} | error.extra), error.status, headers_of(error), media_type=PROBLEM)
 
 
-def _headers_of(error: HoldfastError) -> dict[str, str] | None:
+def headers_of(error: HoldfastError) -> dict[str, str] | None:
     if error.status in {429, 503}:
         return {"Retry-After": str(error.extra.get("retry_after_seconds", 1))}
     if isinstance(error, Unauthenticated):

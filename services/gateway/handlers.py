@@ -30,7 +30,7 @@ KEPT = (
 
 async def on_published_keep_view_and_push(batch: Batch, deliveries: list[Delivery]) -> None:
     await use_cases.keep(batch, [one for one in deliveries if isinstance(one.event.data, KEPT)])
-    await spread(batch.tx, [one.event for one in deliveries if isinstance(one.event.data, PUSHED)])
+    await spread(batch.tx, [one.event for one in deliveries if isinstance(one.event.data, (Activity, *PUSHED))])
 
 
 HANDLERS: Handlers = dict.fromkeys((*KEPT, *PUSHED), on_published_keep_view_and_push)

@@ -20,6 +20,7 @@ STATE = ("last_sequence", "reset_sequence", "merged_into", "erased_at")
 VIEW_CHANGES: dict[str, Merge] = dict.fromkeys((*STATE, "version", *BLOCKS, *(f"{name}_at" for name in BLOCKS)), "replace")
 LISTED = ("customer_id", "version", "profile", "segment", "standing", "churn")
 MEMBERS = 200
+TELLS_ERASURE = "CustomerDeleteEvent"
 TASK_FIELDS = ("channel", "priority", "opened_at", "due_at", "reason", "script")
 
 
@@ -81,9 +82,10 @@ async def cancel_tasks(tx: Transaction, rows: Mapping[str, Fields]) -> None:
 
 
 async def drop_lists(tx: Transaction, customer_ids: Collection[str]) -> None:
-    """Alerts and tasks of customers who were erased, and what was to be pushed about them."""
+    """Alerts and tasks of customers who were erased, and what was to be pushed about them; that they were erased is still told."""
     for table in (ALERTS, TASKS, DELIVERIES, STREAM_EVENTS) if customer_ids else ():
-        await tx.execute(table.delete().where(among(tx, table.c.customer_id, customer_ids)))
+        told = [DELIVERIES.c.event_type != TELLS_ERASURE] if table is DELIVERIES else []
+        await tx.execute(table.delete().where(among(tx, table.c.customer_id, customer_ids), *told))
 
 
 async def finish_tasks(tx: Transaction, rows: Mapping[str, Fields]) -> None:

@@ -85,6 +85,7 @@ LISTENERS = sa.Table(
     sa.Column("missed", sa.BigInteger, nullable=False, server_default="0", comment="events that came while it was paused"),
     sa.Column("not_before", Instant, comment="it asked to be left alone until then"),
     sa.Column("created_at", Instant, nullable=False),
+    sa.Column("api", sa.Text, comment="tmf621, ...: gets its v4 notifications; null: CloudEvents"),
     sa.UniqueConstraint("callback", "query"),
 )
 

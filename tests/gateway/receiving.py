@@ -40,7 +40,7 @@ class Receiver:
         body = await request.read()
         assert verify([SECRET], request.headers["Holdfast-Signature"], body, now=int(clock.wall().timestamp()))
         event = orjson.loads(body)
-        assert event["deliveryid"] == request.headers["Idempotency-Key"]
+        assert "eventId" in event or event["deliveryid"] == request.headers["Idempotency-Key"]
         self.calls.append((request.headers.copy(), event))
         if self.hangs:
             await asyncio.Event().wait()

@@ -14,6 +14,7 @@ from services.gateway.access.ledger import Ledger
 from services.gateway.access.limits import DAY_SECONDS, Backoff, Buckets, Quotas, left_of, policy_of
 from services.gateway.access.principal import Principal, Verified
 from services.gateway.access.settings import AccessSettings
+from services.gateway.tmforum.errors import failure_of
 from shared import clock
 from shared.database import Database
 from shared.errors import Forbidden, HoldfastError, QuotaExceeded, RateLimited, TooManyFailures, Unauthenticated
@@ -152,7 +153,8 @@ class Guard:
             actor = actor_of(principal, given.get(b"x-actor"))
         except HoldfastError as error:
             state["error"] = error
-            await problem(error, instance=scope["path"])(scope, receive, answer)
+            refusal = failure_of(error) if scope["path"].startswith("/tmf-api/") else problem(error, instance=scope["path"])
+            await refusal(scope, receive, answer)
             return
         state["principal"] = principal
         scope["headers"] = [*((name, value) for name, value in scope["headers"] if name != b"x-actor"), (b"x-actor", actor)]

@@ -70,7 +70,7 @@ async def _serve(database: Database, listener: sa.Row[Any], keyring: Keyring, al
     try:
         secret = keyring.open_bytes(listener.secret).decode()
         async with Poster(listener.callback, secret, allowed=allowed) as poster:
-            while not stop.is_set() and await _deliver_some(database, listener.listener_id, poster):
+            while not stop.is_set() and await _deliver_some(database, listener, poster):
                 pass
     except Exception as error:
         telemetry.SWEEP_FAILURES.labels("gateway", type(error).__name__).inc()
@@ -78,22 +78,22 @@ async def _serve(database: Database, listener: sa.Row[Any], keyring: Keyring, al
         await _until(stop, REST_SECONDS)
 
 
-async def _deliver_some(database: Database, listener_id: str, poster: Poster) -> bool:
+async def _deliver_some(database: Database, listener: sa.Row[Any], poster: Poster) -> bool:
     """A batch; whether there may be more."""
     now = clock.wall()
     async with database.transaction() as tx:
-        claimed = await repository.claim(tx, listener_id, now=now, until=now + LEASE, limit=BATCH)
-    free = asyncio.Semaphore(CALLS_AT_ONCE)
-    results = await asyncio.gather(*(_attempt(database, row, poster, free) for row in claimed), return_exceptions=True)
+        claimed = await repository.claim(tx, listener.listener_id, now=now, until=now + LEASE, limit=BATCH)
+    free, content_type = asyncio.Semaphore(CALLS_AT_ONCE), "application/json" if listener.api else CONTENT_TYPE
+    results = await asyncio.gather(*(_attempt(database, row, poster, free, content_type) for row in claimed), return_exceptions=True)
     for result in results:
         if isinstance(result, BaseException):
             raise result
     return len(claimed) == BATCH
 
 
-async def _attempt(database: Database, row: sa.Row[Any], poster: Poster, free: asyncio.Semaphore) -> None:
+async def _attempt(database: Database, row: sa.Row[Any], poster: Poster, free: asyncio.Semaphore, content_type: str) -> None:
     async with free:
-        said = await poster.post(row.body.encode(), content_type=CONTENT_TYPE, key=row.delivery_id)
+        said = await poster.post(row.body.encode(), content_type=content_type, key=row.delivery_id)
         async with database.transaction() as tx:
             await note(tx, row, said)
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
 from services.gateway.push.published import TYPES, customer_of
 from shared.errors import InvalidRequest
@@ -23,6 +23,12 @@ MOST_VALUES = 50
 _ABOUT = frozenset({"customer_id", "region"})
 _TYPE_NAMES = frozenset({"event_type", "type", "types"})
 _SHORT = {name.split(".")[1]: name for name in TYPES}
+TOLD = {
+    "tmf621": ("TroubleTicketCreateEvent", "TroubleTicketResolvedEvent", "TroubleTicketStatusChangeEvent"),
+    "tmf629": ("CustomerAttributeValueChangeEvent", "CustomerCreateEvent", "CustomerDeleteEvent"),
+    "tmf696": ("PartyRoleRiskAssessmentStatusChangeEvent",),
+}
+"""Tag of a TM Forum API -> what its listeners are told. Of the others nothing is published."""
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
@@ -46,6 +52,28 @@ def parse(query: str, otherwise: Collection[str] = tuple(TYPES)) -> Filter:
         if name not in _ABOUT and not any(name in TYPES[one].model_fields for one in types):
             raise InvalidRequest(f"query: none of the chosen events has a field {name!r}")
     return Filter(types, given)
+
+
+@lru_cache(maxsize=1000)
+def parse_told(query: str, api: str) -> Filter:
+    """Of a listener of a TM Forum API. Its notifications are chosen by type, customer and region. Raises InvalidRequest."""
+    given = _given(query)
+    types = frozenset(one for name in _TYPE_NAMES for one in given.pop(name, ())) or frozenset(TOLD[api])
+    unknown = sorted(types - frozenset(TOLD[api])) + sorted(set(given) - _ABOUT)
+    if unknown:
+        raise InvalidRequest(f"query: eventType is one of {', '.join(TOLD[api])}; beside it there are customerId and region; not {', '.join(unknown)}")
+    return Filter(types, given)
+
+
+def told_query(query: str, api: str) -> str:
+    """With all types named, so that one callback may listen to several APIs. Raises InvalidRequest."""
+    found = parse_told(query, api)
+    return "&".join(f"{name}={quote(','.join(sorted(values)), safe=',')}" for name, values in [("eventType", found.types), *sorted(found.fields.items())])
+
+
+def filter_of(query: str, api: str | None) -> Filter:
+    """Of a listener, as it was stored."""
+    return parse_told(query, api) if api else parse(query)
 
 
 def _given(query: str) -> dict[str, frozenset[str]]:

@@ -12,7 +12,7 @@ import orjson
 import sqlalchemy as sa
 
 from services.gateway.push import repository
-from services.gateway.push.filters import parse
+from services.gateway.push.filters import filter_of
 from shared import clock
 from shared.contracts.envelope import CONTENT_TYPE
 from shared.cursors import decode_cursor, encode_cursor, moment_of
@@ -46,14 +46,14 @@ async def require_callable(callback: str, allowed: Sequence[Network]) -> None:
         return
 
 
-async def subscribe(tx: Transaction, keyring: Keyring, *, callback: str, query: str, secret: str) -> Document:
+async def subscribe(tx: Transaction, keyring: Keyring, *, callback: str, query: str, secret: str, api: str | None = None) -> Document:
     """Raises InvalidRequest with what is wrong with the query, Conflict when there is such a listener, or as many as there may be."""
-    parse(query)
+    filter_of(query, api)
     if await repository.count_listeners(tx) >= MOST_LISTENERS:
         raise Conflict(f"there are {MOST_LISTENERS} listeners: remove one first")
     now = clock.wall()
     row: Document = {"listener_id": f"l-{uuid.uuid4().hex}", "callback": callback, "query": query, "secret": keyring.seal_bytes(secret.encode())}
-    row |= {"state": "active", "state_since": now, "missed": 0, "created_at": now}
+    row |= {"state": "active", "state_since": now, "missed": 0, "created_at": now, "api": api}
     if not await repository.insert_listener(tx, row):
         same = await repository.find_same(tx, callback, query)
         raise Conflict("this callback has subscribed to this query already", listener_id=same)
@@ -75,8 +75,9 @@ async def one(tx: Transaction, listener_id: str) -> Document:
     return _shown(row._asdict(), await repository.counts(tx, [listener_id]))
 
 
-async def unsubscribe(tx: Transaction, listener_id: str) -> None:
-    if not await repository.delete_listener(tx, listener_id):
+async def unsubscribe(tx: Transaction, listener_id: str, *, api: str | None = None) -> None:
+    """With an `api` only a listener of it."""
+    if not await repository.delete_listener(tx, listener_id, api):
         raise NotFound(f"no listener {listener_id}")
 
 
@@ -144,6 +145,6 @@ def _require_not_ended(row: sa.Row[Any]) -> None:
 
 
 def _shown(row: Document, counts: dict[tuple[str, str], int]) -> Document:
-    known = {name: row[name] for name in ("callback", "query", "state", "state_since", "missed", "created_at")}
+    known = {name: row[name] for name in ("callback", "query", "state", "state_since", "missed", "created_at", "api")}
     tally = {state: counts.get((row["listener_id"], state), 0) for state in ("waiting", "dead")}
-    return known | tally | {"id": row["listener_id"], "event_types": sorted(parse(row["query"]).types)}
+    return known | tally | {"id": row["listener_id"], "event_types": sorted(filter_of(row["query"], row["api"]).types)}

@@ -60,9 +60,10 @@ async def count_missed(tx: Transaction, listener_id: str, count: int) -> None:
     await change_listener(tx, listener_id, {"missed": LISTENERS.c.missed + count})
 
 
-async def delete_listener(tx: Transaction, listener_id: str) -> bool:
-    """With all that is to be delivered to it."""
-    return bool((await tx.execute(LISTENERS.delete().where(LISTENERS.c.listener_id == listener_id))).rowcount)
+async def delete_listener(tx: Transaction, listener_id: str, api: str | None) -> bool:
+    """With all that is to be delivered to it. With an `api` only when it is one of it."""
+    mine = sa.and_(LISTENERS.c.listener_id == listener_id, *([LISTENERS.c.api == api] if api else []))
+    return bool((await tx.execute(LISTENERS.delete().where(mine))).rowcount)
 
 
 async def counts(tx: Transaction, listener_ids: Collection[str]) -> dict[tuple[str, str], int]:

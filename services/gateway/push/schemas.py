@@ -29,6 +29,7 @@ class Listener(BaseModel):
     id: str
     callback: str
     query: str
+    api: str | None = Field(description="`tmf621` and others: subscribed at the hub of that TM Forum API, and gets its v4 notifications; null: CloudEvents")
     event_types: list[str] = Field(description="That the query lets through")
     state: Literal["active", "paused", "ended"]
     state_since: datetime
@@ -49,14 +50,14 @@ class Listeners(BaseModel):
 class DeliveryOut(BaseModel):
     """One event for one listener."""
 
-    id: str = Field(description="The same at every attempt: `Idempotency-Key` of the call, and `deliveryid` in the event")
+    id: str = Field(description="The same at every attempt: `Idempotency-Key` of the call, and `deliveryid` in a CloudEvent")
     event_type: str
     state: DeliveryState
     at: datetime = Field(description="When it is due; of what was delivered or is dead, since when")
     attempts: int
     first_tried_at: datetime | None
     code: str | None = Field(description="What came of the last attempt: `http_503`, `timeout`, `unreachable`, `address_refused`")
-    event: dict[str, Any] = Field(description="The CloudEvent as it is posted")
+    event: dict[str, Any] = Field(description="As it is posted: a CloudEvent, or a v4 notification")
 
     @classmethod
     def of(cls, row: Any) -> DeliveryOut:

@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 import sqlalchemy as sa
 
 from services.gateway.push import repository
-from services.gateway.push.filters import parse
-from services.gateway.push.published import Document, customer_of, document_of
+from services.gateway.push.filters import filter_of
+from services.gateway.push.published import PUSHED, Document, customer_of, document_of
 from services.gateway.settings import load
+from services.gateway.tmforum.notifications import notifications
+from services.gateway.view import bare
 from shared import clock, telemetry
+from shared.contracts.customer import Activity
 from shared.contracts.envelope import Event
 from shared.database import Transaction
 
 log = telemetry.logger()
+
+
+class Leaving(NamedTuple):
+    """`about`: what listeners choose by, and a delivery is named by; of a CloudEvent that is the event itself. `body`: what is posted."""
+
+    about: Document
+    body: Document
 
 
 def delivery_id(listener_id: str, document: Document) -> str:
@@ -28,24 +38,42 @@ def delivery_id(listener_id: str, document: Document) -> str:
 
 async def spread(tx: Transaction, events: Sequence[Event[Any]]) -> None:
     """Have the events pushed once `tx` commits; not those about customers who are erased. The last thing a transaction does: see `append`."""
-    documents = await _documents(tx, events)
-    if not documents:
+    listeners = await repository.hold_listeners(tx) if events else ()
+    if not any(listener.api for listener in listeners):
+        events = [one for one in events if isinstance(one.data, PUSHED)]
+    if not events:
         return
+    regions, erased = await _about(tx, events)
+    documents = [document_of(one, regions.get(name)) for one in events if isinstance(one.data, PUSHED) and (name := customer_of(one.subject)) not in erased]
+    plain = [Leaving(one, one) for one in documents]
+    told = [note for one in events if _may_be_told(one, erased) for note in _told(one, regions.get(customer_of(one.subject)))]
     now = clock.wall()
-    for listener in await repository.hold_listeners(tx):
-        lets_through = parse(listener.query).lets_through
-        wanted = {delivery_id(listener.listener_id, one): one for one in documents if lets_through(one)}
+    for listener in listeners:
+        lets_through = filter_of(listener.query, listener.api).lets_through
+        chosen = [one for one in (told if listener.api else plain) if lets_through(one.about)]
+        wanted = {delivery_id(listener.listener_id, one.about): one for one in chosen}
         if wanted:
             await _take(tx, listener, [_delivery_row(listener.listener_id, name, one, now) for name, one in wanted.items()], now)
-    await repository.append(tx, [_stream_row(one) for one in documents], now)
+    if documents:
+        await repository.append(tx, [_stream_row(one) for one in documents], now)
 
 
-async def _documents(tx: Transaction, events: Sequence[Event[Any]]) -> list[Document]:
+async def _about(tx: Transaction, events: Sequence[Event[Any]]) -> tuple[dict[str | None, str | None], set[str]]:
+    """Regions by customer, and who is erased."""
     rows = await repository.find_profiles(tx, {name for one in events if (name := customer_of(one.subject))})
-    erased = {row.customer_id for row in rows if row.erased_at}
     regions = {row.customer_id: orjson.loads(row.profile).get("region") for row in rows if row.profile}
-    about = [(one, customer_of(one.subject)) for one in events]
-    return [document_of(one, regions.get(name)) for one, name in about if name not in erased]
+    return regions, {row.customer_id for row in rows if row.erased_at}
+
+
+def _may_be_told(event: Event[Any], erased: Collection[str]) -> bool:
+    """Of who is erased, only that."""
+    return customer_of(event.subject) not in erased or (isinstance(event.data, Activity) and event.data.erased)
+
+
+def _told(event: Event[Any], region: str | None) -> list[Leaving]:
+    """In the words of TM Forum. An event may be several notifications, each a delivery."""
+    about = {"source": event.source, "subject": event.subject, "region": region}
+    return [Leaving(about | {"id": f"{event.id}/{number}", "type": one["eventType"]}, bare(one)) for number, one in enumerate(notifications(event))]
 
 
 async def _take(tx: Transaction, listener: sa.Row[Any], rows: Sequence[Document], now: datetime) -> None:
@@ -60,14 +88,14 @@ async def _take(tx: Transaction, listener: sa.Row[Any], rows: Sequence[Document]
         log.warning("listener_paused", listener_id=listener.listener_id, count=len(missed))
 
 
-def _delivery_row(listener_id: str, name: str, document: Document, now: datetime) -> Document:
+def _delivery_row(listener_id: str, name: str, leaving: Leaving, now: datetime) -> Document:
     return {
         "delivery_id": name,
         "listener_id": listener_id,
-        "customer_id": customer_of(document["subject"]),
-        "event_type": document["type"],
-        # In the body too: that is what is signed.
-        "body": orjson.dumps(document | {"deliveryid": name}).decode(),
+        "customer_id": customer_of(leaving.about["subject"]),
+        "event_type": leaving.about["type"],
+        # In a CloudEvent too: that is what is signed. A notification has its eventId.
+        "body": orjson.dumps(leaving.body | ({"deliveryid": name} if leaving.body is leaving.about else {})).decode(),
         "state": "waiting",
         "at": now,
     }

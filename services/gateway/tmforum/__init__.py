@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request
 
-from services.gateway.tmforum import customers, loyalty, messages, recommendations, risk, tickets
+from services.gateway.tmforum import customers, hub, loyalty, messages, recommendations, risk, tickets
 from services.gateway.tmforum.errors import TmForumRoute, offered
 from shared.errors import MethodNotAllowed, NotFound
 
@@ -28,4 +28,4 @@ async def elsewhere(request: Request, path: str) -> None:
     raise NotFound(f"no /tmf-api/{path}: docs/tmforum.md lists the resources")
 
 
-ROUTERS = (customers.ROUTER, messages.ROUTER, recommendations.ROUTER, loyalty.ROUTER, tickets.ROUTER, risk.ROUTER, _ELSEWHERE)
+ROUTERS = (customers.ROUTER, messages.ROUTER, recommendations.ROUTER, loyalty.ROUTER, tickets.ROUTER, risk.ROUTER, *hub.ROUTERS, _ELSEWHERE)

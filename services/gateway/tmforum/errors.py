@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from starlette.routing import compile_path
 
 from shared.errors import HoldfastError, InvalidRequest, MethodNotAllowed
+from shared.web import headers_of
 
 # The v4 documents know no others: what is erased is not there, and what breaks the contract is a bad request.
 STATUS = {410: 404, 422: 400}
@@ -49,16 +50,17 @@ class TmForumRoute(APIRoute):
             try:
                 return await handle(request)
             except Refused as refused:
-                return _failure(**{name: refused.problem[name] for name in ("code", "title", "detail", "status")})
+                return _failure(**{name: refused.problem[name] for name in ("code", "title", "detail", "status")}, headers=None)
             except RequestValidationError as error:
                 problems = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:5])
-                return _failure_of(InvalidRequest(problems))
+                return failure_of(InvalidRequest(problems))
             except MethodNotAllowed as error:
-                failure = _failure_of(error)
+                failure = failure_of(error)
                 failure.headers["Allow"] = ", ".join(offered(request))
                 return failure
             except HoldfastError as error:
-                return _failure_of(error)
+                request.state.error = error
+                return failure_of(error)
 
         return answer
 
@@ -69,11 +71,12 @@ def offered(request: Request) -> list[str]:
     return sorted({method for one in contexts if compile_path(one.path or "")[0].match(request.scope["path"]) for method in one.methods or ()})
 
 
-def _failure_of(error: HoldfastError) -> Response:
-    return _failure(code=error.code, title=error.title, detail=error.detail, status=error.status)
+def failure_of(error: HoldfastError) -> Response:
+    return _failure(code=error.code, title=error.title, detail=error.detail, status=error.status, headers=headers_of(error))
 
 
-def _failure(*, code: str, title: str, detail: str, status: int) -> Response:
+def _failure(*, code: str, title: str, detail: str, status: int, headers: dict[str, str] | None) -> Response:
     said = STATUS.get(status, status)
     body = {"code": code, "reason": title, "message": detail, "status": str(said), "@type": "Error"}
-    return Response(orjson.dumps(body), said, {"Retry-After": "1"} if said in {429, 503} else None, media_type="application/json")
+    again = {"Retry-After": "1"} if said in {429, 503} else None
+    return Response(orjson.dumps(body), said, headers or again, media_type="application/json")
