@@ -139,7 +139,7 @@ async def _publish(bus: Bus, ledger: Ledger, sendings: Sequence[Sending]) -> Non
 
 
 def _environment(settings: Settings) -> dict[str, str]:
-    given = {f"HOLDFAST_{name.upper()}": str(value) for name, value in settings.model_dump().items() if value is not None}
+    given = {f"HOLDFAST_{name.upper()}": str(value) for name, value in settings.model_dump(exclude_defaults=True).items()}
     return os.environ | given | {SCALE_VARIABLE: str(Scale(NOW, datetime.now(UTC), 1.0))}
 
 

@@ -15,21 +15,21 @@ from tests.builders import activated, registered
 from tests.harness import ServiceUnderTest, listening, until
 
 USE = """
-from holdfast_client import Client
+from holdfast_client import AuthenticatedClient
 from holdfast_client.api.customers import get_customer
 from holdfast_client.api.retention import draft_campaign, get_campaign
 from holdfast_client.models import CampaignDetail, CampaignDraft, CampaignDraftOffers, CustomerView, Problem
 
 
 def view(url: str, customer_id: str) -> str:
-    answer = get_customer.sync(customer_id, client=Client(url))
+    answer = get_customer.sync(customer_id, client=AuthenticatedClient(url, token=""))
     assert isinstance(answer, CustomerView), answer
     return answer.customer_id
 
 
 def draft(url: str, key: str) -> CampaignDetail | Problem | None:
     content = CampaignDraft(name="Keep", campaign_id="keep", offers=CampaignDraftOffers.from_dict({"usage_fall": ["loyalty-10"]}))
-    return draft_campaign.sync(client=Client(url), body=content, idempotency_key=key, x_actor="ann")
+    return draft_campaign.sync(client=AuthenticatedClient(url, token=""), body=content, idempotency_key=key, x_actor="ann")
 
 
 def main(url: str) -> None:
@@ -38,7 +38,7 @@ def main(url: str) -> None:
     assert isinstance(drafted, CampaignDetail) and drafted.revision == 1 and drafted.offers.to_dict() == {"usage_fall": ["loyalty-10"]}, drafted
     refused = draft(url, "another")
     assert isinstance(refused, Problem) and (refused.code, refused.status) == ("conflict", 409), refused
-    missing = get_campaign.sync_detailed("none", client=Client(url))
+    missing = get_campaign.sync_detailed("none", client=AuthenticatedClient(url, token=""))
     assert missing.status_code == 404 and isinstance(missing.parsed, Problem) and missing.parsed.code == "not_found"
 """
 RUN = """

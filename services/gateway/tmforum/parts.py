@@ -74,10 +74,12 @@ def party_in(parties: Any, role: str) -> str | None:
 
 
 def shows_list(type_name: str, mandatory: Iterable[str]) -> dict[int | str, dict[str, Any]]:
-    content = {"application/json": {"schema": {"type": "array", "items": _schema(type_name, mandatory)}}}
+    def content(title: str) -> Document:
+        return {"application/json": {"schema": {"type": "array", "items": _schema(type_name, mandatory) | {"title": title}}}}
+
     return {
-        200: {"description": "All that was asked for", "headers": COUNTS, "content": content},
-        206: {"description": "The part that `offset` and `limit` ask for", "headers": COUNTS, "content": content},
+        200: {"description": "All that was asked for", "headers": COUNTS, "content": content(type_name)},
+        206: {"description": "The part that `offset` and `limit` ask for", "headers": COUNTS, "content": content(f"{type_name}Part")},
     }
 
 
