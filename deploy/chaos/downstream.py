@@ -103,7 +103,8 @@ def _decisions(e: Evidence) -> Findings:
 def _tasks(e: Evidence) -> Findings:
     rows = e.rows["retention"]["tasks"]
     decided = {row["decision_id"]: row["customer_id"] for row in e.rows["retention"]["decisions"] if row["verdict"] == "contact"}
-    cap = max(row["cap_contacts"] for row in e.rows["retention"]["campaigns"])
+    caps = {row["campaign_id"]: row["cap_contacts"] for row in e.rows["retention"]["campaigns"]}
+    cap = max((caps[row["campaign_id"]] for row in rows), default=0)
     open_tasks = Counter(row["customer_id"] for row in rows if row["status"] == "open")
     breaches = [
         *compare("task of", decided, {row["task_id"]: row["customer_id"] for row in rows}),

@@ -22,14 +22,14 @@ from holdfast_client.models import CampaignDetail, CampaignDraft, CampaignDraftO
 
 
 def view(url: str, customer_id: str) -> str:
-    answer = get_customer.sync(customer_id, client=AuthenticatedClient(url, token=""))
+    answer = get_customer.sync(customer_id, client=AuthenticatedClient(url, token="none"))
     assert isinstance(answer, CustomerView), answer
     return answer.customer_id
 
 
 def draft(url: str, key: str) -> CampaignDetail | Problem | None:
     content = CampaignDraft(name="Keep", campaign_id="keep", offers=CampaignDraftOffers.from_dict({"usage_fall": ["loyalty-10"]}))
-    return draft_campaign.sync(client=AuthenticatedClient(url, token=""), body=content, idempotency_key=key, x_actor="ann")
+    return draft_campaign.sync(client=AuthenticatedClient(url, token="none"), body=content, idempotency_key=key, x_actor="ann")
 
 
 def main(url: str) -> None:
@@ -38,7 +38,7 @@ def main(url: str) -> None:
     assert isinstance(drafted, CampaignDetail) and drafted.revision == 1 and drafted.offers.to_dict() == {"usage_fall": ["loyalty-10"]}, drafted
     refused = draft(url, "another")
     assert isinstance(refused, Problem) and (refused.code, refused.status) == ("conflict", 409), refused
-    missing = get_campaign.sync_detailed("none", client=AuthenticatedClient(url, token=""))
+    missing = get_campaign.sync_detailed("none", client=AuthenticatedClient(url, token="none"))
     assert missing.status_code == 404 and isinstance(missing.parsed, Problem) and missing.parsed.code == "not_found"
 """
 RUN = """
