@@ -26,8 +26,8 @@ from services.gateway.tables import STREAM_EVENTS
 from shared import clock
 from shared.contracts.segmentation import AlertRaised
 from shared.database import Database
-from shared.migrating import migrate
 from shared.settings import Settings
+from tests.databases import migrated
 from tests.gateway.conftest import AWAY
 from tests.gateway.published import alerted, erased, reached, scored
 from tests.harness import ServiceUnderTest, listening, until
@@ -125,7 +125,7 @@ async def another_process(gateway: ServiceUnderTest) -> AsyncIterator[str]:
 async def test_what_commits_late_is_not_skipped(settings: Settings) -> None:
     """G5: of two transactions the one that is open holds back the other's ids; who has read up to the last id has read everything before."""
     database = Database(settings.database_url("gateway"))
-    await migrate("gateway", database)
+    await migrated("gateway", database)
     seen: list[int] = []
     writing = True
 

@@ -110,6 +110,7 @@ def test_a_foreign_cursor_is_refused(cursor: str) -> None:
 
 async def test_where_access_is_required_only_services_are_answered(settings: Settings) -> None:
     """G3: else whoever reaches a service behind the gateway could say in X-Actor to be anybody."""
+    await empty(settings, "customer")
     secret = "s" * 32
     guarded = settings.model_copy(update={"auth": "required", "service_secret": SecretStr(secret)})
     app = create_app(service="customer", settings=guarded, routers=[ROUTER], description="test")
