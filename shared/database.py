@@ -80,6 +80,8 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self._engine = _sqlite_engine(url) if url.startswith("sqlite") else _postgres_engine(url)
+        self._hot: Any = None
+        self._opening = asyncio.Lock()
 
     @property
     def engine(self) -> AsyncEngine:
@@ -106,7 +108,18 @@ class Database:
         async with self.reading() as connection:
             await connection.execute(sa.text("SELECT 1"))
 
+    async def hot(self) -> Any:
+        """What HotRead asks, opened when it first does: a connection to the SQLite file, or a pool of the server's driver."""
+        if self._hot is None:
+            async with self._opening:
+                self._hot = self._hot or (_hot_file(self._engine.url) if self.file else await _hot_pool(self._engine.url))
+        return self._hot
+
     async def close(self) -> None:
+        if isinstance(self._hot, sqlite3.Connection):
+            self._hot.close()
+        elif self._hot:
+            await self._hot.close()
         await self._engine.dispose()
 
 
@@ -116,43 +129,20 @@ class HotRead:
     """
 
     def __init__(self, database: Database, statement: sa.Select[Any], parameter: str) -> None:
-        self._engine, columns = database.engine, statement.selected_columns
-        compiled = statement.compile(dialect=self._engine.dialect)
+        self._database, columns = database, statement.selected_columns
+        compiled = statement.compile(dialect=database.engine.dialect)
         self._sql, constants = str(compiled), compiled.params
         self._values = [None if name == parameter else constants[name] for name in compiled.positiontup or ()]
         self._at = (compiled.positiontup or []).index(parameter)
         self._row: Callable[..., Any] = _rows_of([column.name for column in columns])
         self._instants = [at for at, column in enumerate(columns) if isinstance(column.type, Instant)]
-        self._opening = asyncio.Lock()
-        self._open: Any = None
 
     async def rows(self, value: str) -> list[Any]:
-        values = [*self._values[: self._at], value, *self._values[self._at + 1 :]]
-        if self._engine.dialect.name == "sqlite":
-            return [self._with_instants(found) for found in self._file().execute(self._sql, values)]
-        async with (await self._pool()).acquire() as connection:
+        values, opened = [*self._values[: self._at], value, *self._values[self._at + 1 :]], await self._database.hot()
+        if isinstance(opened, sqlite3.Connection):
+            return [self._with_instants(found) for found in opened.execute(self._sql, values)]
+        async with opened.acquire() as connection:
             return [self._row(*found) for found in await connection.fetch(self._sql, *values)]
-
-    async def close(self) -> None:
-        if isinstance(self._open, sqlite3.Connection):
-            self._open.close()
-        elif self._open:
-            await self._open.close()
-
-    def _file(self) -> Any:
-        if self._open is None:
-            self._open = sqlite3.connect(str(self._engine.url.database), isolation_level=None)
-            self._open.execute("PRAGMA query_only = ON")
-        return self._open
-
-    async def _pool(self) -> Any:
-        async with self._opening:
-            if self._open is None:
-                url = self._engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-                self._open = await asyncpg.create_pool(
-                    url, min_size=1, max_size=POOL_SIZE, timeout=POOL_TIMEOUT_SECONDS, command_timeout=COMMAND_TIMEOUT_SECONDS, reset=_nothing_to_reset
-                )
-        return self._open
 
     def _with_instants(self, found: tuple[Any, ...]) -> Any:
         values = list(found)
@@ -164,6 +154,19 @@ class HotRead:
 
 def _rows_of(names: list[str]) -> Callable[..., Any]:
     return namedtuple("Row", names)  # known when it runs only
+
+
+def _hot_file(url: sa.URL) -> sqlite3.Connection:
+    connection = sqlite3.connect(str(url.database), isolation_level=None)
+    connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+async def _hot_pool(url: sa.URL) -> Any:
+    address = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    return await asyncpg.create_pool(
+        address, min_size=1, max_size=POOL_SIZE, timeout=POOL_TIMEOUT_SECONDS, command_timeout=COMMAND_TIMEOUT_SECONDS, reset=_nothing_to_reset
+    )
 
 
 async def _nothing_to_reset(connection: Any) -> None:

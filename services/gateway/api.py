@@ -125,7 +125,6 @@ async def _open(app: FastAPI, stack: AsyncExitStack) -> None:
     app.state.client = await stack.enter_async_context(open_client())
     app.state.personal = PersonalData(app.state.client, app.state.settings.url_of("customer"))
     app.state.views = ViewReads(app.state.database)
-    stack.push_async_callback(app.state.views.close)
     app.state.bus = open_bus(app.state.settings)
     stack.push_async_callback(app.state.bus.close)
     await app.state.bus.start()

@@ -117,10 +117,6 @@ class ViewReads:
         self.database = database
         self.of_customer, self.of_owner = HotRead(database, VIEWS_OF_CUSTOMER, "customer_id"), HotRead(database, VIEWS_OF_OWNER, "identifier")
 
-    async def close(self) -> None:
-        await self.of_customer.close()
-        await self.of_owner.close()
-
 
 async def find_survivor(tx: Transaction, customer_id: str) -> str | None:
     """Who the customer is by now, over however many merges; None while the merges heard of go round in a circle.
