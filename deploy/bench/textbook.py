@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
@@ -152,7 +152,8 @@ async def fill(url: str, entries: Mapping[str, list[tuple[str, Any]]]) -> None:
 
 def main() -> None:
     part, port, *ports = sys.argv[1:]
-    app: Any = hello if part == "hello" else nothing() if part == "nothing" else fan_out(*map(int, ports)) if part == "fan-out" else service(part)
+    made: dict[str, Callable[[], Any]] = {"hello": lambda: hello, "nothing": nothing, "fan-out": lambda: fan_out(*map(int, ports))}
+    app = made.get(part, lambda: service(part))()
     uvicorn.run(app, port=int(port), log_level="warning", access_log=False, http="httptools")  # as services/__main__.py
 
 

@@ -18,23 +18,23 @@ class Circuit:
     """Open after FAILURES in a row, for OPEN_SECONDS; then one request tries, and its outcome decides for the others."""
 
     failures: int = 0
-    closed_to: float = 0.0
-    tried: bool = False
+    open_until: float = 0.0
+    trying: bool = False
 
     @contextmanager
     def guard(self, service: str) -> Iterator[None]:
         """Around one request. What raises Unavailable inside failed; any answer of the service is one, an error too. Raises Unavailable by
         itself while open."""
         tries = self.failures >= FAILURES
-        if tries and (self.tried or clock.monotonic() < self.closed_to):
+        if tries and (self.trying or clock.monotonic() < self.open_until):
             raise Unavailable(f"{service} did not answer {self.failures} times in a row, and is left alone for a moment", service=service)
-        self.tried = self.tried or tries
+        self.trying = self.trying or tries
         try:
             yield
             self.failures = 0
         except Unavailable:
             self.failures += 1
-            self.closed_to = clock.monotonic() + OPEN_SECONDS
+            self.open_until = clock.monotonic() + OPEN_SECONDS
             raise
         finally:
-            self.tried = self.tried and not tries
+            self.trying = self.trying and not tries

@@ -120,7 +120,7 @@ async def test_a_service_that_never_answers_is_left_alone_for_a_moment(door: Ser
 def test_one_request_tries_whether_a_service_answers_again(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
     monkeypatch.setattr(clock, "monotonic", lambda: now)
-    circuit = Circuit(failures=FAILURES, closed_to=now + OPEN_SECONDS)
+    circuit = Circuit(failures=FAILURES, open_until=now + OPEN_SECONDS)
     with pytest.raises(Unavailable), circuit.guard("retention"):
         raise AssertionError("it is left alone")
     now += OPEN_SECONDS

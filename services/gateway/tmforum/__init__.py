@@ -17,6 +17,7 @@ TAGS = [
     {"name": "tmf696", "description": "TM Forum TMF696 Risk Management v4.0.0: how likely a customer leaves, and why."},
 ]
 
+# Every route needs a resource, or nobody is let through to it: this one's is that of the first API.
 _ELSEWHERE = APIRouter(prefix="/tmf-api", tags=["tmf629"], route_class=TmForumRoute, include_in_schema=False)
 
 
