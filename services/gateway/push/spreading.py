@@ -47,13 +47,13 @@ async def spread(tx: Transaction, events: Sequence[Event[Any]]) -> None:
     documents = [document_of(one, regions.get(name)) for one in events if isinstance(one.data, PUSHED) and (name := customer_of(one.subject)) not in erased]
     plain = [Leaving(one, one) for one in documents]
     told = [note for one in events if _may_be_told(one, erased) for note in _told(one, regions.get(customer_of(one.subject)))]
-    now = clock.wall()
+    now, most = clock.wall(), load().listener_waiting if listeners else 0
     for listener in listeners:
         lets_through = filter_of(listener.query, listener.api).lets_through
         chosen = [one for one in (told if listener.api else plain) if lets_through(one.about)]
         wanted = {delivery_id(listener.listener_id, one.about): one for one in chosen}
         if wanted:
-            await _take(tx, listener, [_delivery_row(listener.listener_id, name, one, now) for name, one in wanted.items()], now)
+            await _take(tx, listener, [_delivery_row(listener.listener_id, name, one, now) for name, one in wanted.items()], most, now)
     if documents:
         await repository.append(tx, [_stream_row(one) for one in documents], now)
 
@@ -76,9 +76,9 @@ def _told(event: Event[Any], region: str | None) -> list[Leaving]:
     return [Leaving(about | {"id": f"{event.id}/{number}", "type": one["eventType"]}, bare(one)) for number, one in enumerate(notifications(event))]
 
 
-async def _take(tx: Transaction, listener: sa.Row[Any], rows: Sequence[Document], now: datetime) -> None:
-    """As many as may wait for it. Beyond that it is paused, and what it misses is counted: a table without bound would take the gateway down."""
-    room = 0 if listener.state == "paused" else load().listener_waiting - await repository.count_waiting(tx, listener.listener_id)
+async def _take(tx: Transaction, listener: sa.Row[Any], rows: Sequence[Document], most: int, now: datetime) -> None:
+    """As many as may wait for it, `most`. Beyond that it is paused, and what it misses is counted: a table without bound would take the gateway down."""
+    room = 0 if listener.state == "paused" else most - await repository.count_waiting(tx, listener.listener_id)
     taken, missed = rows[: max(room, 0)], rows[max(room, 0) :]
     await repository.insert_deliveries(tx, taken)
     if missed:
