@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Annotated, Any
 
 import orjson
@@ -56,6 +56,7 @@ log = telemetry.logger()
 
 Lifespan = Callable[[FastAPI, AsyncExitStack], Awaitable[None]]
 Checks = Callable[[FastAPI], Awaitable[dict[str, Any]]]
+Layer = Callable[[ASGIApp], ASGIApp]
 Guard = Callable[..., ASGIApp]
 
 
@@ -76,12 +77,25 @@ PROBLEM_RESPONSES: Responses = {"default": {"model": Problem}}
 
 
 class Api(FastAPI):
-    """Its OpenAPI document is made once, when it is asked for first."""
+    """Its OpenAPI document is made once, when it is asked for first. HTTP comes through layers that answer whatever fails: Starlette's
+    own, in which it would put them, are a tenth of a view."""
 
     def __init__(self, described: Callable[[Document], Document], **given: Any) -> None:
         super().__init__(**given)
         self._described = described
         self._document: Document | None = None
+        self._http: ASGIApp = super().__call__
+
+    def put_behind(self, layer: Layer) -> None:
+        """What came before is inside of it."""
+        self._http = layer(self._http)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await super().__call__(scope, receive, send)
+            return
+        scope["app"] = self
+        await self._http(scope, receive, send)
 
     def openapi(self) -> Document:
         if self._document is None:
@@ -100,11 +114,11 @@ def create_app(
     checks: Checks | None = None,
     sealed: bool = False,
     guard: Guard = OnlyServices,
-    inner: Callable[[ASGIApp], ASGIApp] | None = None,
+    inner: Layer | None = None,
     dependencies: Sequence[Dependency] = (),
     max_body_bytes: int = MAX_BODY_BYTES,
     described: Callable[[Document], Document] = finished,
-) -> FastAPI:
+) -> Api:
     """An API with its database open while it runs, and with the keyring when it is `sealed`. `lifespan` opens what else it
     needs on the given stack; what `checks` finds is told by readiness, and does not decide it. `guard` stands before all of it
     where access is required, and raises what it refuses; `inner` comes right after it, before the routes. `dependencies` are those of every route.
@@ -134,6 +148,7 @@ def create_app(
         responses=PROBLEM_RESPONSES,
         dependencies=[*dependencies, Depends(json_only)],
         redirect_slashes=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # asked anew at each request, it takes a tenth of a view
     )
     for router in (*routers, health_router(workers, checks)):
         app.include_router(router)
@@ -141,10 +156,10 @@ def create_app(
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, on_http_error)
     if inner:
-        app.add_middleware(inner)
+        app.put_behind(inner)
     if settings.auth == "required":
-        app.add_middleware(guard, settings=settings)
-    app.add_middleware(Boundary, service=service, max_body_bytes=max_body_bytes)
+        app.put_behind(partial(guard, settings=settings))
+    app.put_behind(partial(Boundary, service=service, max_body_bytes=max_body_bytes))
     return app
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any
 
 from fastapi import Depends, FastAPI
@@ -104,7 +105,8 @@ def app(settings: Settings) -> FastAPI:
     created.title, created.openapi_tags = "Holdfast", TAGS
     created.state.access_settings, created.state.issuer = access, issuer
     if settings.cors_origins:
-        created.add_middleware(CORSMiddleware, allow_origins=settings.cors_origins, allow_methods=METHODS, allow_headers=ALLOWED, expose_headers=EXPOSED)
+        origins = settings.cors_origins
+        created.put_behind(partial(CORSMiddleware, allow_origins=origins, allow_methods=METHODS, allow_headers=ALLOWED, expose_headers=EXPOSED))
     return created
 
 
