@@ -123,6 +123,9 @@ class Database:
         await self._engine.dispose()
 
 
+_ASKED = object()
+
+
 class HotRead:
     """A statement with one `parameter`, compiled once, for what is asked thousands of times a second: SQLAlchemy takes many times what the
     query does, and a thread for SQLite as much again. There it runs in the event loop, so it has to be a lookup by key: some ten microseconds.
@@ -132,17 +135,17 @@ class HotRead:
         self._database, columns = database, statement.selected_columns
         compiled = statement.compile(dialect=database.engine.dialect)
         self._sql, constants = str(compiled), compiled.params
-        self._values = [None if name == parameter else constants[name] for name in compiled.positiontup or ()]
-        self._at = (compiled.positiontup or []).index(parameter)
+        self._values = [_ASKED if name == parameter else constants[name] for name in compiled.positiontup or ()]
         self._row: Callable[..., Any] = _rows_of([column.name for column in columns])
         self._instants = [at for at, column in enumerate(columns) if isinstance(column.type, Instant)]
 
     async def rows(self, value: str) -> list[Any]:
-        values, opened = [*self._values[: self._at], value, *self._values[self._at + 1 :]], await self._database.hot()
+        values, opened = [value if one is _ASKED else one for one in self._values], await self._database.hot()
         if isinstance(opened, sqlite3.Connection):
-            return [self._with_instants(found) for found in opened.execute(self._sql, values)]
+            found = opened.execute(self._sql, values).fetchall()
+            return [self._with_instants(row) for row in found] if self._instants else [self._row(*row) for row in found]
         async with opened.acquire() as connection:
-            return [self._row(*found) for found in await connection.fetch(self._sql, *values)]
+            return [self._row(*row) for row in await connection.fetch(self._sql, *values)]
 
     def _with_instants(self, found: tuple[Any, ...]) -> Any:
         values = list(found)

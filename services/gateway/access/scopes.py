@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from urllib.parse import parse_qsl
 
 RESOURCES = {
@@ -65,8 +66,13 @@ class UnknownTag(ValueError):
 
 def needed(tags: Iterable[str], operation_id: str | None, method: str, query: str) -> tuple[str, ...]:
     """Raises UnknownTag."""
+    return _needed(tuple(tags), operation_id, method, bool(query) and _asks_for_personal(query))
+
+
+@lru_cache(maxsize=4096)
+def _needed(tags: tuple[str, ...], operation_id: str | None, method: str, asks_for_personal: bool) -> tuple[str, ...]:
     scope = f"{resource_of(tags)}:{'read' if method in READS else 'write'}"
-    return (scope, PERSONAL) if operation_id in IN_PLAIN or _asks_for_personal(query) else (scope,)
+    return (scope, PERSONAL) if operation_id in IN_PLAIN or asks_for_personal else (scope,)
 
 
 def resource_of(tags: Iterable[str]) -> str:
@@ -82,5 +88,5 @@ def missing(scopes: frozenset[str], wanted: Sequence[str]) -> str | None:
 
 
 def _asks_for_personal(query: str) -> bool:
-    given = parse_qsl(query, keep_blank_values=True) if query else ()
+    given = parse_qsl(query, keep_blank_values=True)
     return any(name in NUMBERS or (name == "reveal" and value.strip().casefold() not in NOT_REVEALED) for name, value in given)
