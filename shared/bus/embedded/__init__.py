@@ -6,15 +6,13 @@ What `publish` returned for is on the disk, a power cut included. Nothing runs b
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import uuid
-from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from shared import clock, telemetry
 from shared.bus import Message, Partition, retention_days
@@ -36,12 +34,11 @@ GROUP_DAYS = 30
 logger = telemetry.logger()
 
 
-@dataclass(slots=True, eq=False)
-class Append:
+class Append(NamedTuple):
     """What one call of `publish` waits for."""
 
     rows: list[log.Row]
-    durable: bool = False
+    durable: asyncio.Future[None]
 
 
 class EmbeddedBus:
@@ -49,7 +46,8 @@ class EmbeddedBus:
         self._prefix, self._lease_seconds, self._keep_records = topic_prefix, lease_seconds, keep_records
         self._writer, self._reader = Lane(path, "writer"), Lane(path, "reader")
         self._news = News(path)
-        self._queue: deque[Append] = deque()
+        self._waiting: list[Append] = []
+        self._appending: asyncio.Task[None] | None = None
         self._counts: dict[str, int] = {}
         self._consumers: list[EmbeddedConsumer] = []
         self._sweeper: asyncio.Task[None] | None = None
@@ -64,6 +62,8 @@ class EmbeddedBus:
                 await self._sweeper
         for consumer in self._consumers:
             await consumer.close()
+        if self._appending:
+            await self._appending
         await self._writer.close()
         await self._reader.close()
         self._news.close()
@@ -73,10 +73,12 @@ class EmbeddedBus:
         await self._writer.run(partial(log.create_partitions, topics=topics, count=PARTITIONS))
 
     async def publish(self, messages: Sequence[Message]) -> None:
-        append = Append([log.row_of(message, await self._partition_of(message)) for message in messages])
-        self._queue.append(append)
-        await self._writer.run(partial(self._append, append=append))
-        self._news.tell()
+        rows = [log.row_of(message, await self._partition_of(message)) for message in messages]
+        append = Append(rows, asyncio.get_running_loop().create_future())
+        self._waiting.append(append)
+        if self._appending is None or self._appending.done():
+            self._appending = asyncio.create_task(self._append_waiting())
+        await append.durable
 
     async def consumer(self, group: str, topics: Sequence[str]) -> EmbeddedConsumer:
         for topic in topics:
@@ -126,18 +128,23 @@ class EmbeddedBus:
         counts = await self._reader.run(log.partition_counts)
         return {name.removeprefix(self._prefix): count for name, count in counts.items() if name.startswith(self._prefix)}
 
-    def _append(self, connection: sqlite3.Connection, append: Append) -> None:
-        """Everything that waits, in one transaction: a sync of the disk costs more than a hundred records. On the writer's thread."""
-        if append.durable:
-            return  # an earlier call took it along
-        waiting = [self._queue.popleft() for _ in range(len(self._queue))]
-        try:
-            log.append(connection, [row for each in waiting for row in each.rows], now_ms=now_ms())
-        except BaseException:
-            self._queue.extendleft(each for each in reversed(waiting) if each is not append)
-            raise
-        for each in waiting:
-            each.durable = True
+    async def _append_waiting(self) -> None:
+        """All who wait in one transaction, then those who came meanwhile: a sync of the disk costs more than a hundred records."""
+        while self._waiting:
+            together, self._waiting = self._waiting, []
+            failed: Exception | None = None
+            try:
+                await self._writer.run(partial(log.append, rows=[row for each in together for row in each.rows], now_ms=now_ms()))
+            except Exception as error:  # of whatever kind, each of them has to hear of it
+                failed = error
+            for each in together:
+                if each.durable.done():
+                    continue  # who waited was cancelled
+                if failed:
+                    each.durable.set_exception(failed)
+                else:
+                    each.durable.set_result(None)
+            self._news.tell()
 
 
 def _to_ms(moment: datetime) -> int:
