@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -32,6 +33,16 @@ def answer(rows: Sequence[Any], fields: Collection[str], asked: Asked) -> bytes:
         parts.append(f'"{PERSONAL}":{asked.text or "null"}')
     parts.append(f'"freshness":{orjson.dumps(_freshness(rows, fields, asked), option=orjson.OPT_UTC_Z).decode()}}}')
     return ",".join(parts).encode()
+
+
+def version_of(rows: Sequence[Any], fields: Collection[str], asked: Asked) -> str:
+    """Another customer behind the same number, or a customer service that answers again, is another version."""
+    parts = [*(f"{row.customer_id}:{row.version}" for row in rows), *sorted(fields), str(asked.text is None)]
+    return f'"{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:24]}"'
+
+
+def tags_of(if_none_match: str) -> set[str]:
+    return {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
 
 
 def _text_of(rows: Sequence[Any], name: str) -> str:

@@ -30,6 +30,7 @@ from services.gateway.settings import load
 from services.gateway.tables import WORKERS
 from services.gateway.tmforum import ROUTERS as TMFORUM_ROUTERS
 from services.gateway.tmforum import TAGS as TMFORUM_TAGS
+from services.gateway.whole_view import WholeViews
 from shared.bus.opening import open_bus
 from shared.errors import catalogue
 from shared.settings import PORT_OFFSETS, Settings, read
@@ -127,6 +128,7 @@ async def _open(app: FastAPI, stack: AsyncExitStack) -> None:
     app.state.client = await stack.enter_async_context(open_client())
     app.state.personal = PersonalData(app.state.client, app.state.settings.url_of("customer"))
     app.state.views = ViewReads(app.state.database)
+    app.state.whole_views = WholeViews(app.state.views, own.kept_view_bytes)
     app.state.bus = open_bus(app.state.settings)
     stack.push_async_callback(app.state.bus.close)
     await app.state.bus.start()

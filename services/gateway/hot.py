@@ -12,12 +12,11 @@ from typing import NamedTuple
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.gateway.access.guard import allowed
-from services.gateway.routes.customers import plain_view
 from services.gateway.routes.events import taken_events
+from services.gateway.whole_view import plain_view
 from shared.errors import HoldfastError
 from shared.web import on_expected, on_http_error
 
@@ -33,7 +32,7 @@ class Hot(NamedTuple):
 VIEW = Hot("/v1/customers/{customer_id}", ("customers",), "get_customer")
 EVENTS = Hot("/v1/events", ("events",), "take_events")
 PLAIN_VIEW = re.compile(r"/v1/customers/[^\x00-\x1f/]{1,128}")
-HANDLERS: dict[Hot, Callable[[Request], Awaitable[Response]]] = {VIEW: plain_view, EVENTS: taken_events}
+HANDLERS: dict[Hot, Callable[[Request], Awaitable[ASGIApp]]] = {VIEW: plain_view, EVENTS: taken_events}
 
 
 class HotPaths:
@@ -48,7 +47,7 @@ class HotPaths:
         scope["route"], request = hot, Request(scope, receive)
         try:
             await allowed(request)
-            response = await HANDLERS[hot](request)
+            response: ASGIApp = await HANDLERS[hot](request)
         except HoldfastError as error:
             response = await on_expected(request, error)
         except HTTPException as error:  # of a body that is too large or too slow

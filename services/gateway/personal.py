@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -78,5 +79,7 @@ async def personal_of(request: Request, customer_id: str, version: int) -> Asked
     return await personal.of(Key(customer_id, version), lambda: {name: value for name, value in passed_on(request).items() if name in WHO_ASKS})
 
 
+@lru_cache(maxsize=64)
 def _nothing(reason: str) -> Asked:
+    """The same one for the same reason: while it stays so, the view stays as it is."""
     return Asked(None, None, reason)

@@ -19,6 +19,8 @@ class GatewaySettings(BaseSettings):
     streams: int = Field(default=100, ge=1, le=10_000, description="Open at the same time, per API process")
     heartbeat_seconds: float = Field(default=15.0, ge=0.1, le=300, description="Of a stream without news: less than proxies on the way let pass in silence")
 
+    kept_view_bytes: int = Field(default=64_000_000, ge=0, le=10_000_000_000, description="Text of views kept to answer again, per API process")
+
     @field_validator("listener_networks")
     @classmethod
     def _networks_are_networks(cls, value: str) -> str:

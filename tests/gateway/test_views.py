@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -19,20 +20,25 @@ from services.gateway.view import apply
 from shared.bus import Message
 from shared.contracts.decoding import decode
 from shared.inbox import REPLAY_HEADER
+from shared.settings import Settings
 from shared.worker import Batch, Delivery
 from tests.builders import NOON, paid, record
+from tests.gateway.conftest import AWAY
 from tests.gateway.published import (
     CUSTOMER,
     NUMBER,
     activity,
     alerted,
     decided,
+    erased,
     fact,
     finished,
     may_leave,
+    merged,
     opened,
     profile,
     reached,
+    retold,
     scored,
     stands,
     subscribed,
@@ -272,3 +278,51 @@ async def test_what_is_answered_past_the_router_is_what_the_router_answers(door:
     for body in (orjson.dumps(paid()), b"{"):
         plain, routed = [await door.http.post("/v1/events", params=query, content=body, headers={"content-type": SINGLE}) for query in ({}, {"by": "router"})]
         assert (plain.status_code, plain.json()) == (routed.status_code, routed.json())
+
+
+async def test_a_view_that_is_kept_is_answered_while_it_is_the_newest(gateway: ServiceUnderTest) -> None:
+    """G2: asked again after news, a merge and an un-merge, packed or not; who was erased is gone at once."""
+    tags, tasks = list[str](), list[int]()
+    for news in (
+        story(),
+        (alerted("alert-2"), *story("C-2")),
+        (merged(2, "C-2", into=CUSTOMER), retold(2, fact("e-2"), profile=profile(subscribed()))),
+        (retold(3, fact("e-3"), customer="C-2", profile=profile(subscribed())), retold(3, fact("e-3"), profile=profile(subscribed()))),
+    ):
+        await gateway.send(*news)
+        routed = await gateway.http.get(f"/v1/customers/{CUSTOMER}", params={"fields": ",".join(FIELDS)})
+        for encoding in ("gzip", "identity"):
+            once, again = [await gateway.http.get(f"/v1/customers/{CUSTOMER}", headers={"accept-encoding": encoding}) for _ in range(2)]
+            assert once.headers.get("content-encoding", "identity") == encoding and once.headers["vary"] == "accept-encoding"
+            assert once.content == again.content == routed.content
+            assert once.headers["etag"] == again.headers["etag"] == routed.headers["etag"]
+        tags.append(routed.headers["etag"])
+        tasks.append(len(routed.json()["contacts"]["tasks"]))
+    assert len(set(tags)) == 4 and tasks == [1, 1, 2, 1]
+    await gateway.send(erased(4))
+    assert (await gateway.http.get(f"/v1/customers/{CUSTOMER}")).status_code == 410
+
+
+@pytest.mark.parametrize("views", [2.5, 0.5])
+async def test_views_are_kept_within_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, views: float) -> None:
+    """G2: what does not fit is answered all the same."""
+    alone = Settings(data_dir=tmp_path, log_level="error").model_copy(update=AWAY)
+    async with ServiceUnderTest("gateway", alone) as door:
+        await door.send(*(message for number in range(4) for message in story(f"C-{number}")))
+        size = len((await door.http.get("/v1/customers/C-0")).content)
+    monkeypatch.setenv("HOLDFAST_GATEWAY_KEPT_VIEW_BYTES", str(int(views * size)))
+    async with ServiceUnderTest("gateway", alone) as door:
+        for number in (0, 1, 2, 3, 3, 0):
+            assert (await door.http.get(f"/v1/customers/C-{number}")).json()["customer_id"] == f"C-{number}"
+        assert door.app.state.whole_views.size_bytes == int(views) * size
+
+
+@pytest.mark.parametrize(
+    ("said", "takes"),
+    [("gzip", True), ("br, GZIP;q=0.5", True), ("*", True), ("", False), ("identity", False), ("gzip;q=0", False), ("*;q=0", False), ("gzip;q=x", False)],
+)
+async def test_who_takes_gzip_is_sent_it(door: ServiceUnderTest, said: str, takes: bool) -> None:
+    """G2: and nobody else."""
+    await door.send(*story())
+    answer = await door.http.get(f"/v1/customers/{CUSTOMER}", headers={"accept-encoding": said})
+    assert ("content-encoding" in answer.headers) is takes and answer.json()["customer_id"] == CUSTOMER

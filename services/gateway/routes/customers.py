@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -11,17 +10,16 @@ from fastapi import APIRouter, Header, Path, Query, Request
 from starlette.responses import Response
 
 from services.gateway import use_cases
-from services.gateway.answer import FIELDS, PERSONAL, Asked, answer
+from services.gateway.answer import FIELDS, PERSONAL, answer, tags_of, version_of
 from services.gateway.forwarding import forward
 from services.gateway.personal import NOT_ASKED, personal_of
-from services.gateway.reads import Views, reads_of
+from services.gateway.reads import Views
 from services.gateway.schemas import CustomerView
 from shared.errors import Gone, InvalidRequest, NotFound
 from shared.openapi import raises
 from shared.web import Keys, Moment
 
 PRINTABLE = r"^[^\x00-\x1f]+$"
-ALL_FIELDS = frozenset(FIELDS)
 CustomerId = Annotated[str, Path(max_length=128, pattern=PRINTABLE, examples=["C-1"])]
 Text = Annotated[str | None, Query(max_length=128, pattern=PRINTABLE)]
 IfNoneMatch = Annotated[str, Header(max_length=1000, description="ETags of views that are there already: 304 when one is still right")]
@@ -60,12 +58,6 @@ async def get_customer(
     return await _answer(request, await use_cases.view(views, customer_id), chosen, if_none_match)
 
 
-async def plain_view(request: Request) -> Response:
-    """All of it, of the customer whose id ends the path."""
-    customer_id, if_none_match = request.scope["path"].rpartition("/")[2], request.headers.get("if-none-match", "")
-    return await _answer(request, await use_cases.view(await reads_of(request), customer_id), ALL_FIELDS, if_none_match)
-
-
 @ROUTER.get("", operation_id="find_customer", summary="The same, by what the customer owns now", responses=VIEW)
 async def find_customer(
     request: Request,
@@ -98,14 +90,8 @@ def _chosen(fields: str | None) -> frozenset[str]:
 
 async def _answer(request: Request, rows: Sequence[sa.Row[Any]], fields: frozenset[str], if_none_match: str) -> Response:
     asked = await personal_of(request, rows[0].customer_id, rows[0].version) if PERSONAL in fields else NOT_ASKED
-    version = _version(rows, fields, asked)
+    version = version_of(rows, fields, asked)
     headers = {"etag": f"W/{version}", "cache-control": "private, no-cache"}
-    if version in {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}:
+    if version in tags_of(if_none_match):
         return Response(status_code=304, headers=headers)
     return Response(answer(rows, fields, asked), media_type="application/json", headers=headers)
-
-
-def _version(rows: Sequence[sa.Row[Any]], fields: frozenset[str], asked: Asked) -> str:
-    """Another customer behind the same number, or a customer service that answers again, is another version."""
-    parts = [*(f"{row.customer_id}:{row.version}" for row in rows), *sorted(fields), str(asked.text is None)]
-    return f'"{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:24]}"'
