@@ -1,9 +1,9 @@
 """What a view and the taking in of an event cost over HTTP, in one run: `python -m deploy.bench.http [embedded|stack]`.
 
 The 360 view of the gateway stands beside an ASGI application that only says hello, and beside the textbook's fan-out over three services
-(`textbook.py`) filled with the same customers; the intake beside a POST that stores nothing. In turns, by clients in a process of their own.
-Access is required: each request of Holdfast shows an API key. CPU is that of every API process behind an answer and, where the database is a
-server, of that and the broker.
+(`textbook.py`) filled with the same customers; the intake beside a POST that stores nothing. In turns, by clients in a process of their own,
+which take gzip, as libraries do. Access is required: each request of Holdfast shows an API key. CPU is that of every API process behind an
+answer and, where the database is a server, of that and the broker. `360 view, new`: by a gateway that keeps none, as if each changed between two requests.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ KNOWN_TO = {
     "segmentation": ("segment", "standing", "churn", "moments", "alerts"),
     "retention": ("contacts",),
 }
+GZIP = {"accept-encoding": "gzip, deflate"}
 POSTS = 2_000
 READY_SECONDS = 60.0
 # Limits beyond what is measured.
@@ -99,19 +100,20 @@ def _key(running: Processes) -> dict[str, str]:
 
 
 async def _ways(place: Place, running: Processes, customer_ids: Sequence[str], apis: Sequence[int], key: dict[str, str]) -> list[Way]:
-    behind = [*apis, *(pid for pids in place.servers.values() for pid in pids)]
-    gateway, servers = place.settings.url_of("gateway"), behind[len(apis) :]
+    gateway, servers = place.settings.url_of("gateway"), [pid for pids in place.servers.values() for pid in pids]
+    behind, forgetful = [*apis, *servers], _forgetful(place, running)
     await _fill(place, gateway, customer_ids, key)
     services = [_start(running, part) for part in textbook.PARTS]
     hello, nothing, fan_out = (_start(running, part, *ports) for part, ports in (("hello", ()), ("nothing", ()), ("fan-out", [one.port for one in services])))
     ways = [
-        Way("hello", hello.url, [Call("/")], [hello.pid]),
-        Way("360 view", gateway, [Call(f"/v1/customers/{one}", None, key) for one in customer_ids], behind),
-        Way("fan-out", fan_out.url, [Call(f"/customers/{one}") for one in customer_ids], [fan_out.pid, *(one.pid for one in services), *servers]),
+        Way("hello", hello.url, [Call("/", None, GZIP)], [hello.pid]),
+        Way("360 view", gateway, _views("/v1/customers", customer_ids, key), behind),
+        Way("360 view, new", forgetful.url, _views("/v1/customers", customer_ids, key), [forgetful.pid, *behind]),
+        Way("fan-out", fan_out.url, _views("/customers", customer_ids, {}), [fan_out.pid, *(one.pid for one in services), *servers]),
         Way("POST that stores nothing", nothing.url, _posts("/events", PLAIN), [nothing.pid]),
         Way("POST of an event", gateway, _posts("/v1/events", STRUCTURED | key), behind),
     ]
-    for one in (hello, nothing, fan_out, *services):
+    for one in (hello, nothing, fan_out, forgetful, *services):
         await until(partial(_listens, one.port), READY_SECONDS, what=f"port {one.port}")
     return ways
 
@@ -128,6 +130,18 @@ class Server(NamedTuple):
 def _start(running: Processes, part: str, *ports: int) -> Server:
     port = free_port()
     return Server(port, running.start("deploy.bench.textbook", part, str(port), *map(str, ports)).pid)
+
+
+def _forgetful(place: Place, running: Processes) -> Server:
+    """A gateway that keeps no view."""
+    services = {f"HOLDFAST_{one.upper()}_URL": place.settings.url_of(one) for one in FLOW[:-1]}
+    port = free_port()
+    own = {"HOLDFAST_PORT": str(port), "HOLDFAST_GATEWAY_KEPT_VIEW_BYTES": "0"}
+    return Server(port, running.start("services", "gateway", "api", environment=services | own).pid)
+
+
+def _views(path: str, customer_ids: Sequence[str], headers: Mapping[str, str]) -> list[Call]:
+    return [Call(f"{path}/{one}", None, {**GZIP, **headers}) for one in customer_ids]
 
 
 async def _listens(port: int) -> bool:
@@ -180,8 +194,8 @@ def _median(runs: Sequence[Measured]) -> Measured:
 def text(found: Sequence[Measured]) -> str:
     lines = [f"{'':26}{'requests/s':>11}{'p50 ms':>9}{'p99 ms':>9}{'CPU us':>9}{'failed':>8}"]
     lines += [f"{one.name:26}{one.rate:>11,.0f}{one.p50:>9.1f}{one.p99:>9.1f}{one.cpu_us:>9,.0f}{one.failed:>8}" for one in found]
-    hello, view, fan_out, nothing, event = found
-    lines.append(f"360 view: {view.rate / hello.rate:.2f} of hello's requests/s, 1/{fan_out.cpu_us / view.cpu_us:.0f} of the fan-out's CPU")
+    hello, *views, fan_out, nothing, event = found
+    lines += [f"{one.name}: {one.rate / hello.rate:.2f} of hello's requests/s, 1/{fan_out.cpu_us / one.cpu_us:.0f} of the fan-out's CPU" for one in views]
     lines.append(f"POST of an event: {event.rate / nothing.rate:.2f} of the requests/s of one that stores nothing")
     return "\n".join(lines)
 

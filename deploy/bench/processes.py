@@ -25,12 +25,17 @@ class Processes:
         self._environment, self._log = {**os.environ, **environment}, log
         self._running: list[subprocess.Popen[str]] = []
 
-    def start(self, *module: str, talks: bool = False) -> subprocess.Popen[str]:
-        """`talks`: its output is read and its input is held open, instead of going to the log."""
+    def start(self, *module: str, talks: bool = False, environment: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+        """`talks`: its output is read and its input is held open, instead of going to the log. `environment`: of this one besides."""
         with self._log.open("a") as log:
             pipe = subprocess.PIPE if talks else None
             process = subprocess.Popen(
-                [sys.executable, "-m", *module], env=self._environment, stdin=pipe or subprocess.DEVNULL, stdout=pipe or log, stderr=log, text=True
+                [sys.executable, "-m", *module],
+                env={**self._environment, **(environment or {})},
+                stdin=pipe or subprocess.DEVNULL,
+                stdout=pipe or log,
+                stderr=log,
+                text=True,
             )
         self._running.append(process)
         return process
