@@ -133,7 +133,8 @@ class Guard:
             await self._app(scope, receive, send)
             return
         access: Access = scope["app"].state.access
-        given, client, headers = dict(scope["headers"]), "", list[tuple[bytes, bytes]]()
+        given, client = dict(scope["headers"]), ""
+        headers: list[tuple[bytes, bytes]] = []
         state: dict[str, Any] = scope.setdefault("state", {})
 
         async def answer(message: Message) -> None:
@@ -157,7 +158,7 @@ class Guard:
             await refusal(scope, receive, answer)
             return
         state["principal"] = principal
-        scope["headers"] = [*((name, value) for name, value in scope["headers"] if name != b"x-actor"), (b"x-actor", actor)]
+        scope["headers"] = [*(header for header in scope["headers"] if header[0] != b"x-actor"), (b"x-actor", actor)]
         await self._app(scope, receive, answer)
 
 
