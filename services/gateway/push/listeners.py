@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from services.gateway.push import repository
 from services.gateway.push.filters import filter_of
+from services.gateway.push.schemas import NewListener
 from shared import clock
 from shared.contracts.envelope import CONTENT_TYPE
 from shared.cursors import decode_cursor, encode_cursor, moment_of
@@ -29,7 +30,7 @@ REDELIVERED_AT_ONCE = 1_000
 PING = "holdfast.ping.v1"
 
 
-async def require_callable(callback: str, allowed: Sequence[Network]) -> None:
+async def _require_callable(callback: str, allowed: Sequence[Network]) -> None:
     """Raises CallbackRefused where it may never be called. A name that does not resolve now may do so later; it is looked at again before each call."""
     try:
         parts = urlsplit(callback)
@@ -46,8 +47,12 @@ async def require_callable(callback: str, allowed: Sequence[Network]) -> None:
         return
 
 
-async def subscribe(tx: Transaction, keyring: Keyring, *, callback: str, query: str, secret: str, api: str | None = None) -> Document:
-    """Raises InvalidRequest with what is wrong with the query, Conflict when there is such a listener, or as many as there may be."""
+async def subscribe(tx: Transaction, keyring: Keyring, wanted: NewListener, *, allowed: Sequence[Network], api: str | None = None) -> Document:
+    """The listener, with a secret that was made for it. Raises InvalidRequest with what is wrong with callback or query, CallbackRefused,
+    Conflict when there is such a listener, or as many as there may be."""
+    callback, query = wanted.callback, wanted.query
+    secret = wanted.secret.get_secret_value() if wanted.secret else secrets.token_urlsafe(32)
+    await _require_callable(callback, allowed)
     filter_of(query, api)
     if await repository.count_listeners(tx) >= MOST_LISTENERS:
         raise Conflict(f"there are {MOST_LISTENERS} listeners: remove one first")
@@ -57,11 +62,7 @@ async def subscribe(tx: Transaction, keyring: Keyring, *, callback: str, query: 
     if not await repository.insert_listener(tx, row):
         same = await repository.find_same(tx, callback, query)
         raise Conflict("this callback has subscribed to this query already", listener_id=same)
-    return _shown(row, {})
-
-
-def new_secret() -> str:
-    return secrets.token_urlsafe(32)
+    return _shown(row, {}) | {"secret": None if wanted.secret else secret}
 
 
 async def listed(tx: Transaction) -> list[Document]:

@@ -30,11 +30,9 @@ async def create_listener(request: Request, response: Response, tx: InTransactio
     `Holdfast-Signature: t=<unix seconds>,v1=<hex>` is the HMAC-SHA256 with the secret over `<t>.` and the raw body. `Idempotency-Key` is the
     delivery's id: what came twice has the same.
     """
-    await use_cases.require_callable(body.callback, request.app.state.listener_networks)
-    secret = body.secret.get_secret_value() if body.secret else use_cases.new_secret()
-    made = await use_cases.subscribe(tx, keyring, callback=body.callback, query=body.query, secret=secret)
+    made = await use_cases.subscribe(tx, keyring, body, allowed=request.app.state.listener_networks)
     response.headers["Location"] = f"/v1/hub/{made['id']}"
-    return CreatedListener(**made, secret=None if body.secret else secret)
+    return CreatedListener(**made)
 
 
 @ROUTER.get("", operation_id="list_listeners", summary="All listeners")

@@ -58,11 +58,10 @@ def _offer(made: APIRouter, tag: str) -> None:
         response_model_exclude_none=True,
     )
     async def create_hub(request: Request, response: Response, tx: InTransaction, keyring: Keys, body: NewListener) -> EventSubscription:
-        await use_cases.require_callable(body.callback, request.app.state.listener_networks)
-        secret = body.secret.get_secret_value() if body.secret else use_cases.new_secret()
-        listener = await use_cases.subscribe(tx, keyring, callback=body.callback, query=told_query(body.query, tag), secret=secret, api=tag)
+        wanted = body.model_copy(update={"query": told_query(body.query, tag)})
+        listener = await use_cases.subscribe(tx, keyring, wanted, allowed=request.app.state.listener_networks, api=tag)
         response.headers["Location"] = href(f"{made.prefix}/hub", listener["id"])
-        return EventSubscription(id=listener["id"], callback=body.callback, query=body.query, secret=None if body.secret else secret)
+        return EventSubscription(id=listener["id"], callback=body.callback, query=body.query, secret=listener["secret"])
 
     @made.delete("/hub/{id}", status_code=204, operation_id=f"{tag}_delete_hub", summary="Post nothing more to it, not even what waits")
     async def delete_hub(tx: InTransaction, listener_id: ListenerId) -> None:
