@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from typing import Annotated, Any
 
 import orjson
@@ -309,7 +309,9 @@ def _measures(service: str, method: str, route: str, status: int) -> tuple[prome
     return telemetry.REQUESTS.labels(service, method, route, status), telemetry.REQUEST_SECONDS.labels(service, route)
 
 
+@cache
 def health_router(workers: sa.Table | None, checks: Checks | None = None) -> APIRouter:
+    """Made once: FastAPI takes as long for its routes as for some requests, and tests make apps by the hundred."""
     router = APIRouter(tags=["health"])
 
     @router.get("/health/live", operation_id="live", summary="The process answers")

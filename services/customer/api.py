@@ -12,6 +12,8 @@ from shared.openapi import raises
 from shared.settings import Settings
 from shared.web import create_app
 
+DEAD_LETTERS = dead_letter_router(INBOX, group="customer", dependencies=[Depends(audit.noted("dead_letters"))], fails=raises(AuditBroken))
+
 
 def app(settings: Settings) -> FastAPI:
     return create_app(
@@ -28,7 +30,7 @@ def app(settings: Settings) -> FastAPI:
             reentry.ROUTER,
             quality.ROUTER,
             addresses.ROUTER,
-            dead_letter_router(INBOX, group="customer", dependencies=[Depends(audit.noted("dead_letters"))], fails=raises(AuditBroken)),
+            DEAD_LETTERS,
         ),
         description="Who the customers are and what was reported about them.",
         workers=WORKERS,

@@ -20,6 +20,7 @@ from shared.bodies import MAX_BODY_BYTES
 from shared.bus import Bus
 from shared.errors import BodyTooLarge, BusUnavailable, NotFound, Unavailable
 from shared.settings import PORT_OFFSETS, Settings
+from shared.tls import trusted
 from shared.tracing import traceparent
 
 ANSWER_SECONDS = 10.0
@@ -35,7 +36,7 @@ PASSED_BACK = ("content-type", "content-length", "content-disposition", "etag", 
 
 def open_client() -> httpx.AsyncClient:
     limits = httpx.Limits(max_connections=MAX_CONNECTIONS, keepalive_expiry=KEEP_ALIVE_SECONDS)
-    return httpx.AsyncClient(transport=AiohttpTransport(limits=limits, trust_env=False), trust_env=False)
+    return httpx.AsyncClient(transport=AiohttpTransport(verify=trusted(), limits=limits, trust_env=False), trust_env=False)
 
 
 async def forward(request: Request, service: str, *path: str, seconds: float = ANSWER_SECONDS) -> Response:

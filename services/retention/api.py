@@ -10,12 +10,14 @@ from shared.dead_letter_routes import dead_letter_router
 from shared.settings import Settings
 from shared.web import create_app
 
+DEAD_LETTERS = dead_letter_router(INBOX, group="retention")
+
 
 def app(settings: Settings) -> FastAPI:
     return create_app(
         service="retention",
         settings=settings,
-        routers=(*ROUTERS, dead_letter_router(INBOX, group="retention")),
+        routers=(*ROUTERS, DEAD_LETTERS),
         description="Whom we contact, with what, and what came of it.",
         workers=WORKERS,
     )

@@ -10,12 +10,14 @@ from shared.dead_letter_routes import dead_letter_router
 from shared.settings import Settings
 from shared.web import create_app
 
+DEAD_LETTERS = dead_letter_router(INBOX, group="segmentation")
+
 
 def app(settings: Settings) -> FastAPI:
     return create_app(
         service="segmentation",
         settings=settings,
-        routers=(*ROUTERS, dead_letter_router(INBOX, group="segmentation")),
+        routers=(*ROUTERS, DEAD_LETTERS),
         description="What the customers' behaviour says: RFM, value, tier, lifecycle, warnings, and the analysis of the business.",
         workers=WORKERS,
     )

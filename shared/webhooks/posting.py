@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import cache
 from types import TracebackType
 from typing import NamedTuple, Self
 
 import httpx
 
 from shared import clock
+from shared.tls import trusted
 from shared.webhooks.guard import AddressRefused, Network, Resolve, address_of, resolve
 from shared.webhooks.signing import KEY_HEADER, SIGNATURE_HEADER, sign
 
@@ -37,7 +36,7 @@ class Poster:
         self._url, self._secret, self._allowed, self._resolver = httpx.URL(url), secret, allowed, resolver
         # No proxy of the environment: it would resolve the name again. No redirect: it would leave the address that was checked.
         timeout = httpx.Timeout(answer_seconds, connect=CONNECT_SECONDS)
-        self._client = httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=timeout, verify=_context())
+        self._client = httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=timeout, verify=trusted())
 
     async def __aenter__(self) -> Self:
         return self
@@ -72,12 +71,6 @@ class Poster:
         named = {"Host": self._url.netloc.decode("ascii"), **headers, SIGNATURE_HEADER: signature}
         extensions = {"sni_hostname": self._url.host, "timeout": self._client.timeout.as_dict()}
         return httpx.Request("POST", self._url.copy_with(host=address), headers=named, content=body, extensions=extensions)
-
-
-@cache
-def _context() -> ssl.SSLContext:
-    """Once: reading the certificates takes longer than many a call."""
-    return httpx.create_ssl_context(trust_env=False)
 
 
 def _retry_after(value: str | None) -> float | None:

@@ -12,6 +12,7 @@ import orjson
 
 from services.retention.channels.smtp import AddressNotKnown
 from services.retention.delivery import Outgoing
+from shared.tls import trusted
 
 ANSWER_SECONDS = 1.5
 TRIES = 2
@@ -27,7 +28,7 @@ class Addresses:
     def __init__(self, url: str, secret: str) -> None:
         self._url = url.rstrip("/")
         headers = {"X-Service-Secret": secret, "X-Actor": ACTOR}
-        self._client = httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=ANSWER_SECONDS, headers=headers)
+        self._client = httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=ANSWER_SECONDS, headers=headers, verify=trusted())
 
     async def __aenter__(self) -> Self:
         return self
