@@ -1,16 +1,15 @@
-"""Databases of services, as hundreds of tests want one: migrated once by each process that runs tests, and copied from there.
+"""Databases of services, as hundreds of tests want one: migrated once in a run, and copied from there.
 
 That costs a tenth of the migrations. Whoever tests migrations runs shared.migrating on what was copied.
 """
 
 from __future__ import annotations
 
-import os
-import tempfile
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import sqlalchemy as sa
@@ -18,6 +17,7 @@ import sqlalchemy as sa
 from shared.database import Database
 from shared.migrating import migrate
 from shared.settings import PORT_OFFSETS, Settings
+from tests import run_folder
 
 _files: dict[str, bytes] = {}
 _templates: set[tuple[int | None, str]] = set()
@@ -44,9 +44,11 @@ def _written(file: Path, image: bytes) -> bool:
 
 async def _migrated_file(service: str) -> bytes:
     if service not in _files:
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder) / "template.db"
-            await _migrate(service, f"sqlite+aiosqlite:///{file}")
+        with run_folder.alone(f"{service}.db") as file:
+            if not file.exists():
+                unfinished = file.with_suffix(".new")
+                await _migrate(service, f"sqlite+aiosqlite:///{unfinished}")
+                unfinished.rename(file)
             _files[service] = file.read_bytes()
     return _files[service]
 
@@ -64,7 +66,8 @@ async def empty(settings: Settings, *services: str) -> None:
     if settings.database != "sqlite":
         for service in services:
             url = sa.make_url(settings.database_url(service))
-            await _run(url, f"CREATE DATABASE {url.database} OWNER {service} STRATEGY file_copy")
+            async with _as_owner(url) as server:
+                await server.execute(f"CREATE DATABASE {url.database} OWNER {service} STRATEGY file_copy")
 
 
 @asynccontextmanager
@@ -72,29 +75,43 @@ async def on_server(url: str) -> AsyncIterator[str]:
     """HOLDFAST_DATABASE for one test, beside the databases of others: who uses one makes it. All are gone when it ends."""
     names = f"{url}_{uuid.uuid4().hex[:8]}"
     yield names
-    for service in PORT_OFFSETS:
-        at = sa.make_url(names.replace("{service}", service))
-        await _run(at, f"DROP DATABASE IF EXISTS {at.database} WITH (FORCE)")
+    ours = [sa.make_url(names.replace("{service}", service)) for service in PORT_OFFSETS]
+    async with _as_owner(ours[0]) as server:
+        for made in await server.fetch("SELECT datname FROM pg_database WHERE datname = ANY($1)", [one.database for one in ours]):
+            await server.execute(f"DROP DATABASE {made['datname']} WITH (FORCE)")
 
 
 async def _copied(service: str, url: sa.URL) -> bool:
-    template = f"template_{service}_{os.getpid()}"
+    template = f"template_{service}"
     if (url.port, service) not in _templates:
-        await _run(url, f"CREATE DATABASE {template} OWNER {service}")
-        await _migrate(service, url.set(database=template).render_as_string())
+        with run_folder.alone(f"{template}_{url.port}"):
+            await _make_template(service, url.set(database=template))
         _templates.add((url.port, service))
-    # The other way to copy writes each page to the log first: five times the work, for servers that have to survive a power cut.
-    try:
-        await _run(url, f"CREATE DATABASE {url.database} OWNER {service} TEMPLATE {template} STRATEGY file_copy")
-    except asyncpg.DuplicateDatabaseError:
-        return False
+    async with _as_owner(url) as server:
+        # The other way to copy writes each page to the log first: five times the work, for servers that have to survive a power cut.
+        try:
+            await server.execute(f"CREATE DATABASE {url.database} OWNER {service} TEMPLATE {template} STRATEGY file_copy")
+        except asyncpg.DuplicateDatabaseError:
+            return False
     return True
 
 
-async def _run(url: sa.URL, statement: str) -> None:
-    """As the server's owner: services may not make databases."""
+async def _make_template(service: str, url: sa.URL) -> None:
+    """Unless another process has. It has its name when it is whole, as nobody may be connected to what is copied."""
+    async with _as_owner(url) as server:
+        if await server.fetch("SELECT FROM pg_database WHERE datname = $1", url.database):
+            return
+        unfinished = f"{url.database}_unfinished"
+        await server.execute(f"CREATE DATABASE {unfinished} OWNER {service} STRATEGY file_copy")
+        await _migrate(service, url.set(database=unfinished).render_as_string())
+        await server.execute(f"ALTER DATABASE {unfinished} RENAME TO {url.database}")
+
+
+@asynccontextmanager
+async def _as_owner(url: sa.URL) -> AsyncIterator[Any]:
+    """On the server of that database, as its owner: services may not make databases."""
     connection = await asyncpg.connect(host=url.host, port=url.port, user="postgres", database="postgres")
     try:
-        await connection.execute(statement)
+        yield connection
     finally:
         await connection.close()

@@ -23,6 +23,11 @@ DAY_MS = 24 * 3600 * 1000
 
 
 @pytest.fixture
+def stack(own_stack: Stack) -> Stack:
+    return own_stack
+
+
+@pytest.fixture
 def prefix() -> str:
     return f"{uuid.uuid4().hex[:8]}."
 
@@ -44,14 +49,14 @@ async def broker_away(stack: Stack) -> AsyncIterator[None]:
         await asyncio.to_thread(stack.kafka.start)
 
 
-async def test_loses_nothing_while_the_broker_is_away(bus: KafkaBus, shared_stack: Stack) -> None:
+async def test_loses_nothing_while_the_broker_is_away(bus: KafkaBus, stack: Stack) -> None:
     await bus.create_topics(["billing"])
     consumer = await bus.consumer("readers", ["billing"])
     await bus.publish(numbered(100))
     before = await take(consumer, 100)
     await bus.publish(numbered(100, start=100))
     in_flight = await poll_some(consumer, max_records=10)
-    async with broker_away(shared_stack):
+    async with broker_away(stack):
         uses = (bus.ping(), bus.publish(numbered(50, start=200)), consumer.commit(ends(in_flight)), consumer.lag(), bus.consumer("late", ["billing"]))
         outcomes = await asyncio.gather(*uses, return_exceptions=True)
         assert [type(outcome) for outcome in outcomes] == [BusUnavailable] * len(uses)
@@ -72,9 +77,9 @@ async def test_loses_nothing_while_the_broker_is_away(bus: KafkaBus, shared_stac
         assert of_key == sorted(of_key)
 
 
-async def test_starts_before_the_broker(kafka_servers: str, prefix: str, shared_stack: Stack) -> None:
+async def test_starts_before_the_broker(kafka_servers: str, prefix: str, stack: Stack) -> None:
     bus = KafkaBus(kafka_servers, prefix)
-    async with broker_away(shared_stack):
+    async with broker_away(stack):
         await bus.start()
         for use in (bus.create_topics(["billing"]), bus.publish(numbered(1)), bus.consumer("readers", ["billing"])):
             with pytest.raises(BusUnavailable):
@@ -85,13 +90,13 @@ async def test_starts_before_the_broker(kafka_servers: str, prefix: str, shared_
     await bus.close()
 
 
-async def test_leaves_nothing_running_when_it_closes_without_the_broker(kafka_servers: str, prefix: str, shared_stack: Stack) -> None:
+async def test_leaves_nothing_running_when_it_closes_without_the_broker(kafka_servers: str, prefix: str, stack: Stack) -> None:
     before = asyncio.all_tasks()
     bus = KafkaBus(kafka_servers, prefix)
     await bus.create_topics(["billing"])
     await bus.publish(numbered(10))
     await poll_some(await bus.consumer("readers", ["billing"]))
-    async with broker_away(shared_stack):
+    async with broker_away(stack):
         with pytest.raises(BusUnavailable):
             await bus.publish(numbered(10))
         await bus.close()

@@ -18,16 +18,21 @@ EMBEDDED = Plan(seed=1, seconds=15, reports_per_second=200, kills=10, pauses=1, 
 STACK = Plan(seed=2, seconds=15, reports_per_second=200, kills=10, pauses=1, pause_seconds=9)
 
 
+@pytest.fixture
+def stack(own_stack: Stack) -> Stack:
+    return own_stack
+
+
 @pytest.mark.kafka
 @pytest.mark.timeout(360)
 async def test_nothing_is_lost_doubled_or_swapped_under_faults(request: pytest.FixtureRequest, settings: Settings) -> None:
     """E2 E6 C3 C4: workers killed and paused at random under load, Kafka and PostgreSQL killed too, customers merged and
     un-merged, numbers handed on late; every invariant holds."""
     on_stack = settings.bus != "embedded"
-    stack: Stack | None = request.getfixturevalue("shared_stack") if on_stack else None
+    servers = request.getfixturevalue("stack").daemons if on_stack else ()
     settings = settings.model_copy(update={"kafka_session_seconds": SESSION_SECONDS})
     await empty(settings, *SERVICES)
-    outcome = await run(STACK if on_stack else EMBEDDED, settings, servers=stack.daemons if stack else ())
+    outcome = await run(STACK if on_stack else EMBEDDED, settings, servers=servers)
     assert not outcome.breaches, "\n".join(outcome.breaches[:20])
     assert outcome.kills == (12 if on_stack else 10)
     assert outcome.merged

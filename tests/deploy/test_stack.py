@@ -11,18 +11,14 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from deploy.stack import Postgres, Stack, StackError, missing, temporary_stack
+from deploy.stack import Postgres, Stack, StackError
 
 SERVICES = ["customer", "segmentation", "retention", "gateway"]
 
 
-@pytest.fixture(scope="module")
-def stack() -> Iterator[Stack]:
-    lacks = missing()
-    if lacks and not os.environ.get("CI"):
-        pytest.skip(f"this machine lacks {'; '.join(lacks)}")
-    with temporary_stack() as running:
-        yield running
+@pytest.fixture
+def stack(own_stack: Stack) -> Stack:
+    return own_stack
 
 
 @pytest.fixture
