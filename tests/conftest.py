@@ -11,13 +11,17 @@ import pytest
 import structlog
 
 from deploy.stack import Stack, free_port, missing, temporary_stack
+from shared import database
 from tests import run_folder
+from tests.statements import create_engine
 
 # Kafka and Spark run for seconds or minutes here: compiling for a long run costs more than it brings.
 os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
 
 # By default Rich draws each exception that is logged, with the source and the variables of every frame: a second of CPU.
 structlog.configure(processors=[structlog.processors.add_log_level, structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)])
+
+database.create_async_engine = create_engine
 
 
 def pytest_configure(config: pytest.Config) -> None:
