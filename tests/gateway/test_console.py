@@ -79,9 +79,62 @@ def test_a_warning_appears_by_itself(page: Page, system: Running) -> None:
     first = page.locator("tbody tr").first
     expect(first).to_contain_text("Asked for the PIN that taking the number away needs")
     assert page.url.endswith("/console/warnings?kind=port_out_inquiry")
+    streams = asked(page, "/v1/stream")
+    expect(page.locator(".connection")).to_contain_text("Live")
+    page.get_by_role("link", name="Overview").click()
+    page.get_by_role("link", name="All warnings").click()
     now = datetime.now(UTC)
     system.report(registered("C-new", at=now), activated("C-new", "8613700000001", at=now), inquired("customer:C-new", at=now))
     expect(first).to_contain_text("C-new")
+    assert streams == []  # the one of before goes on
+
+
+def test_who_does_not_look_asks_nothing_and_who_meets_errors_asks_less(page: Page, task: dict[str, Any]) -> None:
+    """By the browser's clock, which this drives; without the stream."""
+    lists, views = asked(page, "/v1/alerts"), asked(page, f"/v1/customers/{task['customer_id']}")
+    answered: list[int] = []
+    page.on("response", lambda response: answered.append(response.status) if "/v1/customers/C" in response.url else None)
+    page.route("**/v1/stream*", lambda route: route.abort())
+    page.clock.install()
+    go(page, "/warnings")
+    expect(page.locator(".connection")).to_contain_text("Connected")
+    expect(page.locator(".connection time")).to_contain_text("as of")
+    assert later(page, 60, lists) in range(5, 8)
+    look(page, hidden=True)
+    assert later(page, 60, lists) == 0
+    look(page, hidden=False)
+    page.wait_for_timeout(500)
+    assert len(lists) == 1
+    page.route("**/v1/alerts*", lambda route: route.abort())
+    assert 1 <= later(page, 120, lists) <= 4
+    expect(page.locator(".connection")).to_contain_text("No connection")
+    page.goto(f"/console/customers/{task['customer_id']}")
+    expect(page.locator(".timeline")).to_be_visible()
+    assert later(page, 60, views) in range(5, 8)
+    assert answered[0] == 200 and 304 in answered
+
+
+def later(page: Page, seconds: int, requests: list[str]) -> int:
+    """How many of them are made in that time."""
+    requests.clear()
+    for _ in range(seconds // 5):
+        page.clock.run_for(5000)
+        expect(page.locator(".busy")).to_have_count(0)
+        page.wait_for_timeout(50)
+    return len(requests)
+
+
+def look(page: Page, *, hidden: bool) -> None:
+    """At the page, or at another tab."""
+    page.evaluate("hidden => Object.defineProperty(document, 'hidden', { get: () => hidden, configurable: true })", hidden)
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+
+
+def asked(page: Page, path: str) -> list[str]:
+    """What is requested of it from now on."""
+    found: list[str] = []
+    page.on("request", lambda request: found.append(request.url) if path in request.url else None)
+    return found
 
 
 def test_a_customer_is_found_by_number_and_told_whole(page: Page, system: Running, task: dict[str, Any]) -> None:
@@ -100,7 +153,8 @@ def test_a_customer_is_found_by_number_and_told_whole(page: Page, system: Runnin
     expect(page.get_by_role("table", name="Warnings")).to_contain_text("Asked for the PIN that taking the number away needs")
     expect(page.locator(".timeline")).to_contain_text("Payment received")
     paid = 8000 + 100 * int(customer.removeprefix("C-"))
-    expect(page.locator(".timeline")).to_contain_text(f"{paid / 100:.2f}")
+    expect(page.locator(".timeline")).to_contain_text(f"¥{paid / 100:.2f}")
+    expect(page.locator(".figure").filter(has_text="Future value")).to_contain_text("¥")
     page.get_by_role("link", name="save-on-warning").first.click()
     expect(page.locator("h1")).to_have_text("Receipt of a decision")
 
@@ -261,12 +315,14 @@ def test_a_failure_is_shown_with_its_code(page: Page) -> None:
 
 
 def test_views_ask_for_little(page: Page) -> None:
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url) if "/v1/" in request.url or "/health" in request.url else None)
+    """Of the stream there is one, and the operator's currency is asked for once."""
+    requests, currency = asked(page, ""), asked(page, "/v1/offers")
     for view in VIEWS:
-        asked.clear()
+        requests.clear()
         go(page, view)
-        assert 1 <= len(asked) <= 5, (view, asked)
+        of_view = [one for one in requests if re.search("/v1/(?!stream|offers)|/health", one)]
+        assert 1 <= len(of_view) <= 5, (view, of_view)
+    assert len(currency) == 1
 
 
 def test_everybody_can_use_it(browser: Browser, system: Running, task: dict[str, Any]) -> None:

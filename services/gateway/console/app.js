@@ -1,6 +1,7 @@
 import { render } from "preact";
 import { useEffect } from "preact/hooks";
 import { html } from "./core/html.js";
+import "./core/currency.js";
 import "./core/keys.js";
 import { go, match, place } from "./core/router.js";
 import { ready, t } from "./core/words.js";

@@ -4,28 +4,39 @@ import { get } from "./api.js";
 import { whenNew } from "./live.js";
 import { key } from "./state.js";
 
-/** One document: `{ data, problem, reload }`. `path` null asks nothing yet; `live` asks again every few seconds. */
+/** Events that say a list has changed, for `live`. */
+export const WARNED = ["segmentation.alert_raised.v1"];
+export const WORKED = ["retention.task_opened.v1", "retention.task_cancelled.v1", "retention.task_rescheduled.v1", "retention.outcome_recorded.v1"];
+
+/** One document: `{ data, problem, reload }`. `path` null asks nothing yet; `live` asks again: true every few seconds, or when such events come. */
 export function useAnswer(path, query = {}, { live = false } = {}) {
   const [answer, setAnswer] = useState({});
   const asked = JSON.stringify([path, query]);
   const latest = useRef();
-  const reload = useCallback(async () => {
-    if (path === null) return;
+  const known = useRef({});
+  const read = useCallback(async ({ quiet = false } = {}) => {
+    if (path === null) return null;
     latest.current?.abort();
-    const abort = (latest.current = new AbortController());
+    const { signal } = (latest.current = new AbortController());
     try {
-      setAnswer({ asked, data: await get(path, query, abort) });
+      const etag = quiet && known.current.asked === asked ? known.current.etag : null;
+      const found = await get(path, query, { signal, etag, quiet });
+      known.current = { asked, etag: found.etag };
+      setAnswer((before) => (found.data === undefined ? { ...before, problem: undefined } : { asked, data: found.data }));
+      return null;
     } catch (problem) {
-      if (problem.name !== "AbortError") setAnswer((before) => ({ asked, data: before.asked === asked ? before.data : undefined, problem }));
+      if (problem.name === "AbortError") return null;
+      setAnswer((before) => ({ asked, data: before.asked === asked ? before.data : undefined, problem }));
+      return problem;
     }
   }, [asked]);
   useEffect(() => {
-    reload();
+    read();
     return () => latest.current?.abort();
-  }, [reload, key.value]);
-  useEffect(() => (live ? whenNew(reload) : undefined), [reload, live]);
+  }, [read, key.value]);
+  useEffect(() => (live ? whenNew(() => read({ quiet: true }), live === true ? [] : live) : undefined), [read, live]);
   const mine = answer.asked === asked ? answer : {};
-  return { data: mine.data, problem: mine.problem, reload };
+  return { data: mine.data, problem: mine.problem, reload: () => read() };
 }
 
 /** A list that is read page by page: `{ items, problem, more, reload, fresh }`. `more` is null after the last page.
@@ -35,26 +46,29 @@ export function usePages(path, query, idOf, { live = false, limit = 50 } = {}) {
   const asked = JSON.stringify([path, query, limit, key.value]);
   const now = useRef(asked);
   now.current = asked;
-  const read = useCallback(async (cursor, merge) => {
+  const read = useCallback(async (cursor, merge, quiet = false) => {
     try {
-      const page = await get(path, { ...query, limit, cursor });
+      const page = (await get(path, { ...query, limit, cursor }, { quiet })).data;
       if (now.current === asked) setState((before) => ({ asked, ...merge(before.asked === asked ? before : { items: [] }, page) }));
+      return null;
     } catch (problem) {
       if (now.current === asked) setState((before) => ({ ...(before.asked === asked ? before : {}), asked, problem }));
+      return problem;
     }
   }, [asked]);
   const reload = useCallback(() => read(undefined, (_, page) => ({ items: page.items, cursor: page.next_cursor })), [read]);
   useEffect(() => { reload(); }, [reload]);
-  useEffect(() => (live ? whenNew(() => read(undefined, (before, page) => onTop(before, page, idOf))) : undefined), [read, live]);
+  useEffect(() => (live ? whenNew(() => read(undefined, (before, page) => onTop(before, page, idOf), true), live === true ? [] : live) : undefined), [read, live]);
   const mine = state.asked === asked ? state : {};
   const more = mine.cursor ? () => read(mine.cursor, (before, page) => ({ ...before, items: [...before.items, ...page.items], cursor: page.next_cursor })) : null;
   return { items: mine.items, problem: mine.problem, fresh: mine.fresh ?? new Set(), more, reload };
 }
 
+/** The beginning as it is now, and what was read of the rest. */
 function onTop(before, page, idOf) {
-  const known = new Set(before.items.map(idOf));
-  const added = page.items.filter((item) => !known.has(idOf(item)));
-  const fresh = new Set(before.items.length ? added.map(idOf) : []);
-  const whole = before.items.length && added.length < page.items.length;
-  return whole ? { ...before, problem: undefined, items: [...added, ...before.items], fresh } : { items: page.items, cursor: page.next_cursor, fresh };
+  const [known, first] = [before.items, page.items].map((items) => new Set(items.map(idOf)));
+  const fresh = new Set(before.items.length ? [...first].filter((id) => !known.has(id)) : []);
+  const last = before.items.findIndex((item) => idOf(item) === [...first].at(-1));
+  const rest = page.next_cursor && last >= 0 ? before.items.slice(last + 1).filter((item) => !first.has(idOf(item))) : [];
+  return { items: [...page.items, ...rest], cursor: rest.length ? before.cursor : page.next_cursor, fresh };
 }

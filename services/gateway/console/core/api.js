@@ -4,23 +4,36 @@ import { actor, dialog, key } from "./state.js";
 
 /** A problem document (RFC 9457) of the API, or that it could not be reached. */
 export class Problem extends Error {
-  constructor({ status = 0, code = "unreachable", detail = "" }) {
+  constructor({ status = 0, code = "unreachable", detail = "", retryAfter = 0 }) {
     super(detail);
-    Object.assign(this, { status, code, detail });
+    Object.assign(this, { status, code, detail, retryAfter });
   }
 }
 
-/** How many requests are under way: the thin line at the top. */
+/** How many requests are under way that somebody waits for: the thin line at the top. */
 export const underWay = signal(0);
+/** When the API answered last (ms), and whether it did when it was asked last. */
+export const answeredAt = signal(0);
+export const reached = signal(true);
 
-export function get(path, query = {}, { signal: abort } = {}) {
-  return request("GET", path + queryOf(query), { signal: abort });
+/** `{ data, etag }`; of what did not change since it was read with that `etag`: `{ etag }`. `quiet`: nobody waits for it. */
+export async function get(path, query = {}, { signal: abort, etag, quiet = false } = {}) {
+  const { answer, data } = await request("GET", path + queryOf(query), { headers: etag ? { "if-none-match": etag } : {}, signal: abort, quiet });
+  answeredAt.value = Date.now();
+  return { data, etag: answer.headers.get("etag") };
 }
 
 /** `once` is the same for every try of one act of the person: what was done already is not done again. */
-export function post(path, body, { once } = {}) {
+export async function post(path, body, { once } = {}) {
   const headers = { "content-type": "application/json", ...(actor.value && { "x-actor": latin(actor.value) }), ...(once && { "idempotency-key": once }) };
-  return request("POST", path, { headers, body: JSON.stringify(body ?? null) });
+  return (await request("POST", path, { headers, body: JSON.stringify(body ?? null) })).data;
+}
+
+/** Without the body: a stream is read by who opened it. */
+export async function open(path, { headers, signal: abort }) {
+  const answer = await fetch(path, { headers: { ...authorization(), ...headers }, signal: abort, cache: "no-store" });
+  if (!answer.ok) throw await problemOf(answer);
+  return answer;
 }
 
 export function step(id) {
@@ -31,25 +44,33 @@ export function newOnce() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-async function request(method, path, { headers = {}, body, signal: abort }) {
-  underWay.value += 1;
+async function request(method, path, { headers = {}, body, signal: abort, quiet = false }) {
+  underWay.value += quiet ? 0 : 1;
   try {
-    const authorization = key.value ? { authorization: `Bearer ${key.value}` } : {};
-    const answer = await fetch(path, { method, headers: { accept: "application/json", ...authorization, ...headers }, body, signal: abort });
-    if (!answer.ok) throw await problemOf(answer);
-    return answer.status === 204 ? null : await answer.json();
+    const answer = await fetch(path, { method, headers: { accept: "application/json", ...authorization(), ...headers }, body, signal: abort });
+    if (!answer.ok && answer.status !== 304) throw await problemOf(answer);
+    const data = answer.status === 204 || answer.status === 304 ? undefined : await answer.json();
+    reached.value = true;
+    return { answer, data };
   } catch (error) {
-    if (error instanceof Problem || error.name === "AbortError") throw error;
-    throw new Problem({ detail: error.message });
+    if (error.name === "AbortError") throw error;
+    const problem = error instanceof Problem ? error : new Problem({ detail: error.message });
+    reached.value = problem.status > 0;
+    throw problem;
   } finally {
-    underWay.value -= 1;
+    underWay.value -= quiet ? 0 : 1;
   }
+}
+
+function authorization() {
+  return key.value ? { authorization: `Bearer ${key.value}` } : {};
 }
 
 async function problemOf(answer) {
   if (answer.status === 401) dialog.value = "access";
   const document = await answer.json().catch(() => ({}));
-  return new Problem({ status: answer.status, code: document.code ?? `http_${answer.status}`, detail: document.detail ?? document.title ?? "" });
+  const told = { code: document.code ?? `http_${answer.status}`, detail: document.detail ?? document.title ?? "" };
+  return new Problem({ status: answer.status, ...told, retryAfter: Number(answer.headers.get("retry-after")) || 0 });
 }
 
 function queryOf(query) {

@@ -1,5 +1,5 @@
 // Numbers, money and moments as the chosen language writes them. Money comes in minor units.
-import { currency, language } from "./state.js";
+import { currency, foundCurrency, language } from "./state.js";
 
 const formats = new Map();
 function format(kind, options) {
@@ -12,11 +12,11 @@ const NOTHING = "–";
 const absent = (value) => value === null || value === undefined;
 
 export function number(value, digits = 0) {
-  return absent(value) ? NOTHING : format(Intl.NumberFormat, { maximumFractionDigits: digits }).format(value);
+  return absent(value) ? NOTHING : format(Intl.NumberFormat, { maximumFractionDigits: digits }).format(Number(value.toFixed(digits)) || 0);
 }
 
 export function percent(share, digits = 0) {
-  return absent(share) ? NOTHING : format(Intl.NumberFormat, { style: "percent", maximumFractionDigits: digits }).format(share);
+  return absent(share) ? NOTHING : format(Intl.NumberFormat, { style: "percent", minimumFractionDigits: digits, maximumFractionDigits: digits }).format(share);
 }
 
 /** Of a difference of shares: "+2.3". */
@@ -25,7 +25,7 @@ export function points(share) {
 }
 
 /** How many minor units a currency has (two, three or none) is the browser's knowledge. `compact`: 1.2M. */
-export function money(minor, { code = currency.value, compact = false } = {}) {
+export function money(minor, { code = currency.value || foundCurrency.value, compact = false } = {}) {
   if (absent(minor)) return NOTHING;
   const known = /^[A-Z]{3}$/.test(code ?? "");
   const options = known ? { style: "currency", currency: code, currencyDisplay: "narrowSymbol" } : { minimumFractionDigits: 2, maximumFractionDigits: 2 };
@@ -39,6 +39,16 @@ export function moment(iso, { seconds = false } = {}) {
   if (!iso) return NOTHING;
   const options = { year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", ...(seconds && { second: "2-digit" }) };
   return format(Intl.DateTimeFormat, options).format(new Date(iso));
+}
+
+/** Of a unit that the language has words for: "3 days". */
+export function amount(value, unit) {
+  return format(Intl.NumberFormat, { style: "unit", unit, unitDisplay: unit === "megabyte" ? "short" : "long", maximumFractionDigits: 1 }).format(value);
+}
+
+/** Of day, in the time zone of whoever looks. */
+export function time(ms) {
+  return format(Intl.DateTimeFormat, { hour: "2-digit", minute: "2-digit", second: "2-digit" }).format(new Date(ms));
 }
 
 /** A calendar day, the same in every time zone. */

@@ -10,8 +10,9 @@ function kept(storage, name, otherwise) {
 export const language = kept(localStorage, "language", navigator.language.startsWith("zh") ? "zh" : "en");
 export const theme = kept(localStorage, "theme", "auto");
 export const actor = kept(localStorage, "actor", "");
-/** ISO 4217. Most amounts of the API are in the operator's currency, which it does not name: empty shows them without one. */
+/** ISO 4217, where the person chose one; else what was found out (currency.js), once a tab. Empty: amounts are shown without one. */
 export const currency = kept(localStorage, "currency", "");
+export const foundCurrency = kept(sessionStorage, "found_currency", "");
 export const key = kept(sessionStorage, "key", "");
 /** Which dialog is open: settings, keys, access, or none. */
 export const dialog = signal("");

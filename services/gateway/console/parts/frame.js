@@ -1,10 +1,12 @@
 // What surrounds every view: where to go, the search, the settings.
 import { useState } from "preact/hooks";
 import { html } from "../core/html.js";
-import { underWay } from "../core/api.js";
+import { answeredAt, reached, underWay } from "../core/api.js";
+import { time } from "../core/format.js";
 import { VIEWS } from "../core/keys.js";
 import { at, go, place } from "../core/router.js";
-import { actor, currency, dialog, key, language, theme } from "../core/state.js";
+import { actor, currency, dialog, foundCurrency, key, language, theme } from "../core/state.js";
+import { streaming } from "../core/stream.js";
 import { t } from "../core/words.js";
 import { Dialog } from "./acting.js";
 import { Choice } from "./basics.js";
@@ -18,12 +20,19 @@ export function Side() {
 }
 
 export function Top() {
-  return html`<div class="top"><${Search} /><span class="gap"></span>
+  return html`<div class="top"><${Search} /><span class="gap"></span><${Connection} />
     <button class="plain" onClick=${() => { language.value = language.value === "zh" ? "en" : "zh"; }} lang=${language.value === "zh" ? "en" : "zh-Hans"}>${t("frame.other_language")}</button>
     <button class="plain" onClick=${() => { theme.value = isDark() ? "light" : "dark"; }} aria-label=${t("frame.theme")} title=${t("frame.theme")}>${isDark() ? "☀" : "☾"}</button>
     <button class="plain" onClick=${() => { dialog.value = "keys"; }} aria-label=${t("keys.title")} title=${t("keys.title")}>?</button>
     <button class="plain" onClick=${() => { dialog.value = "settings"; }}>${actor.value || t("settings.title")}</button></div>
     ${underWay.value > 0 && html`<div class="busy" aria-hidden="true"></div>`}`;
+}
+
+/** How fresh the page is: live by the stream, by asking now and then, or not at all, and when the API answered last. */
+function Connection() {
+  const state = !reached.value ? "lost" : streaming.value ? "live" : "asking";
+  return html`<span class=${`connection ${state}`} title=${t(`connection.${state}_about`)}><span role="status">${t(`connection.${state}`)}</span>
+    ${answeredAt.value > 0 && html`<time datetime=${new Date(answeredAt.value).toISOString()}>${t("connection.as_of", { time: time(answeredAt.value) })}</time>`}</span>`;
 }
 
 function isDark() {
@@ -62,7 +71,7 @@ function Settings({ close }) {
   return html`<${Dialog} label=${t("settings.title")} onClose=${close}><form method="dialog"><h2>${t("settings.title")}</h2>
     ${text("actor", actor, { maxlength: 100 })}
     ${text("key", key, { type: "password", autocomplete: "off" })}
-    ${text("currency", currency, { maxlength: 3, placeholder: "CNY" })}
+    ${text("currency", currency, { maxlength: 3, placeholder: foundCurrency.value })}
     <${Choice} label=${t("settings.language")} value=${language.value} options=${options("language", ["en", "zh"])} onChange=${(chosen) => { language.value = chosen; }} />
     <${Choice} label=${t("settings.theme")} value=${theme.value} options=${options("theme", ["auto", "light", "dark"])} onChange=${(chosen) => { theme.value = chosen; }} />
     <div class="buttons"><button class="main">${t("act.close")}</button></div></form><//>`;

@@ -1,6 +1,6 @@
 // The day at a glance: what is new, what it may cost, what is being done, and whether the system is well.
 import { html } from "../core/html.js";
-import { useAnswer } from "../core/answers.js";
+import { useAnswer, WARNED, WORKED } from "../core/answers.js";
 import { money, number, percent } from "../core/format.js";
 import { at } from "../core/router.js";
 import { t, word } from "../core/words.js";
@@ -14,10 +14,10 @@ const SHOWN = 8;
 const SCANNED = 200;
 
 export function Overview() {
-  const alerts = useAnswer("/v1/alerts", { limit: SCANNED }, { live: true });
+  const alerts = useAnswer("/v1/alerts", { limit: SCANNED }, { live: WARNED });
   const risk = useAnswer("/v1/analysis/revenue-at-risk");
   const tiers = useAnswer("/v1/tiers");
-  const tasks = useAnswer("/v1/tasks", { limit: SCANNED }, { live: true });
+  const tasks = useAnswer("/v1/tasks", { limit: SCANNED }, { live: WORKED });
   const ready = useAnswer("/health/ready", {}, { live: true });
   return html`<${Head} title=${t("view.overview")} about=${t("overview.about")} />
     <div class="grid">

@@ -1,6 +1,6 @@
 // The work list of the call desk.
 import { html } from "../core/html.js";
-import { usePages } from "../core/answers.js";
+import { usePages, WORKED } from "../core/answers.js";
 import { moment, number } from "../core/format.js";
 import { at, place, withQuery } from "../core/router.js";
 import { t, word } from "../core/words.js";
@@ -11,7 +11,7 @@ const STATES = ["open", "done", "cancelled"];
 
 export function Tasks() {
   const { status = "open" } = place.value.query;
-  const pages = usePages("/v1/tasks", { status }, (row) => row.task_id, { live: true });
+  const pages = usePages("/v1/tasks", { status }, (row) => row.task_id, { live: WORKED });
   const columns = [
     [t("field.task"), (row) => html`<a href=${at("/tasks", row.task_id)}>${row.reason || row.campaign_id}</a>`, "wrap"],
     [t("field.customer"), (row) => html`<span class="id">${row.customer_id}</span>`, "tight"],

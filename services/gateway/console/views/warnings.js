@@ -1,6 +1,6 @@
 // Warnings as they come, with their reasons.
 import { html } from "../core/html.js";
-import { usePages } from "../core/answers.js";
+import { usePages, WARNED } from "../core/answers.js";
 import { moment } from "../core/format.js";
 import { at, place, withQuery } from "../core/router.js";
 import { t, word } from "../core/words.js";
@@ -21,7 +21,7 @@ export const columnsOfWarnings = () => [
 
 export function Warnings() {
   const { kind, severity } = place.value.query;
-  const pages = usePages("/v1/alerts", { kind, severity }, (row) => row.alert_id, { live: true });
+  const pages = usePages("/v1/alerts", { kind, severity }, (row) => row.alert_id, { live: WARNED });
   const options = (group, codes) => [["", t("filter.all")], ...codes.map((code) => [code, word(group, code)])];
   return html`<${Head} title=${t("view.warnings")} about=${t("warnings.about")} />
     <div class="filters">
