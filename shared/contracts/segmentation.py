@@ -172,6 +172,7 @@ class ChurnReason(Part):
     """One cause of a score. The contributions of all causes and the base add up to the log-odds of the probability."""
 
     cause: Word
+    feature: Word | None = Field(default=None, description="Of the cause, what `value` and `text` are about; null where no model says")
     contribution: float = Field(description="Log-odds; positive: towards leaving")
     text: Text
     value: float | None = None

@@ -89,7 +89,9 @@ async def test_a_customer_is_scored_in_the_batch_that_carried_the_event(segmenta
     events = [decode(orjson.dumps(one)) for one in await segmentation.read(topics.SEGMENTS, count=2, types=(ChurnScored.type,))]
     assert [(one.sequence, one.data.probability) for one in events] == [(1, calm["probability"]), (2, fallen["probability"])]
     assert events[1].data.previous_probability == calm["probability"]
-    assert events[1].data.reasons[0].text == strongest["text"]
+    told_first = events[1].data.reasons[0]
+    assert (told_first.text, told_first.feature) == (strongest["text"], strongest["feature"])
+    assert fallen["row"][strongest["feature"]] == strongest["value"]
 
 
 async def test_a_score_that_hardly_moved_is_no_news(segmentation: ServiceUnderTest) -> None:

@@ -121,7 +121,7 @@ def test_asking_for_the_pin_or_the_port_is_urgent() -> None:
     (alert,) = raised(customer(), asked_for_pin(at=days_ago(2), id="e-1"), asked_to_leave(at=days_ago(1)))
     assert (alert.finding.kind, alert.finding.severity, alert.alert_id) == ("port_out_inquiry", "urgent", "port_out_inquiry:C-1:e-1")
     (other,) = raised(customer(), asked_to_leave(at=days_ago(1)))
-    assert other.finding.reason == "Asked to take the number to rival"
+    assert (other.finding.reason, other.finding.evidence["operator"]) == ("Asked to take the number to rival", "rival")
     assert not raised(customer(), asked_for_pin(at=days_ago(1)) | {"data": {"kind": "tariff", "channel": "app"}})
 
 

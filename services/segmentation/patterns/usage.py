@@ -119,7 +119,7 @@ def forwarding(fact: Fact, months: Mapping[str, Month], parameters: Patterns) ->
 def port_out(fact: Fact) -> Finding:
     operator = fact.data.get("other_operator")
     reason = f"Asked to take the number to {operator}" if operator else "Asked for the PIN that taking the number away needs"
-    return Finding.by(fact, "port_out_inquiry", "urgent", reason, {"event": fact.type, "at": fact.time.isoformat()})
+    return Finding.by(fact, "port_out_inquiry", "urgent", reason, {"event": fact.type, "at": fact.time.isoformat(), "operator": operator})
 
 
 def complaint_overdue(fact: Fact, features: Features) -> Iterator[Finding]:

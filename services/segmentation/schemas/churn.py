@@ -19,6 +19,7 @@ class ReasonView(BaseModel):
     """A cause: what it adds to the log-odds, in words, and what would be without it."""
 
     cause: str
+    feature: str | None = Field(default=None, description="Of the cause, what `value` and `text` are about; null where no model says")
     contribution: float = Field(description="Log-odds; positive: towards leaving")
     text: str
     value: float | None

@@ -41,7 +41,7 @@ Document = dict[str, Any]
 LEAST, MOST = 1e-4, 1 - 1e-4
 """Beyond them another probability is no news."""
 REASONS_TOLD = 5
-TOLD = ("cause", "contribution", "text", "value", "baseline", "evidence", "remedy", "if_remedied")
+TOLD = ("cause", "feature", "contribution", "text", "value", "baseline", "evidence", "remedy", "if_remedied")
 FEEDS_LAG_DAYS = 8
 """Usage is summarised by the week: where a feed is further behind, a row says more about the feed."""
 
