@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import httpx
 import orjson
 from anyio.from_thread import BlockingPortal, start_blocking_portal
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
 
 from shared.bus import Message
 from shared.settings import Settings
@@ -117,3 +118,39 @@ def looked_at(browser: Browser, url: str, **context: Any) -> Iterator[Page]:
         page.on("pageerror", lambda error: errors.append(str(error)))
         yield page
     assert (foreign, errors) == ([], [])
+
+
+def go(page: Page, view: str) -> None:
+    page.goto(f"/console{view}")
+    expect(page.locator("main h1")).to_be_visible()
+    expect(page.get_by_role("status", name="Loading")).to_have_count(0)
+
+
+def later(page: Page, seconds: int, requests: list[str]) -> int:
+    """How many of them are made in that time."""
+    requests.clear()
+    for _ in range(seconds // 5):
+        page.clock.run_for(5000)
+        expect(page.locator(".busy")).to_have_count(0)
+        page.wait_for_timeout(50)
+    return len(requests)
+
+
+def look(page: Page, *, hidden: bool) -> None:
+    """At the page, or at another tab."""
+    page.evaluate("hidden => Object.defineProperty(document, 'hidden', { get: () => hidden, configurable: true })", hidden)
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+
+
+def asked(page: Page, path: str) -> list[str]:
+    """What is requested of it from now on."""
+    found: list[str] = []
+    page.on("request", lambda request: found.append(request.url) if path in request.url else None)
+    return found
+
+
+def violations(page: Page, address: str, **options: Any) -> list[Any]:
+    page.goto(address)
+    expect(page.locator("main h1")).to_be_visible()
+    expect(page.get_by_role("status", name="Loading")).to_have_count(0)
+    return [(one["id"], [node["html"] for node in one["nodes"]][:3]) for one in Axe().run(page, options=options).response["violations"]]

@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Route, expect
 
 from deploy.browser import browser as open_browser
 from deploy.browser import program
 from services.retention.effect import Arm, measure
 from tests.builders import activated, inquired, registered
-from tests.gateway.console import PARKED, Running, break_a_record, looked_at, number_of, running, told, until
+from tests.gateway.console import PARKED, Running, asked, break_a_record, go, later, look, looked_at, number_of, running, told, until, violations
 
 pytestmark = pytest.mark.timeout(300)
 expect.set_options(timeout=20_000)
@@ -26,6 +25,10 @@ VIEWS = (
     "", "/warnings", "/customers", "/segments", "/segments/migration", "/segments/pyramid", "/risk", "/campaigns", "/campaigns/save-on-warning", "/tasks",
     "/operations", "/operations/feeds", "/operations/reconciliation", "/operations/parked", "/operations/dead",
 )  # fmt: skip
+
+
+SENTENCE = re.compile(r"[A-Za-z]{2,} [a-z]{2,} [a-z]{2,}")
+"""Of English, and no name or id."""
 
 
 @pytest.fixture(scope="module")
@@ -53,12 +56,6 @@ def task(system: Running) -> dict[str, Any]:
 def page(browser: Browser, system: Running, task: dict[str, Any]) -> Iterator[Page]:
     with looked_at(browser, system.url) as seen:
         yield seen
-
-
-def go(page: Page, view: str) -> None:
-    page.goto(f"/console{view}")
-    expect(page.locator("main h1")).to_be_visible()
-    expect(page.get_by_role("status", name="Loading")).to_have_count(0)
 
 
 def test_the_overview_counts_what_is_new(page: Page, system: Running) -> None:
@@ -114,29 +111,6 @@ def test_who_does_not_look_asks_nothing_and_who_meets_errors_asks_less(page: Pag
     assert answered[0] == 200 and 304 in answered
 
 
-def later(page: Page, seconds: int, requests: list[str]) -> int:
-    """How many of them are made in that time."""
-    requests.clear()
-    for _ in range(seconds // 5):
-        page.clock.run_for(5000)
-        expect(page.locator(".busy")).to_have_count(0)
-        page.wait_for_timeout(50)
-    return len(requests)
-
-
-def look(page: Page, *, hidden: bool) -> None:
-    """At the page, or at another tab."""
-    page.evaluate("hidden => Object.defineProperty(document, 'hidden', { get: () => hidden, configurable: true })", hidden)
-    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
-
-
-def asked(page: Page, path: str) -> list[str]:
-    """What is requested of it from now on."""
-    found: list[str] = []
-    page.on("request", lambda request: found.append(request.url) if path in request.url else None)
-    return found
-
-
 def test_a_customer_is_found_by_number_and_told_whole(page: Page, system: Running, task: dict[str, Any]) -> None:
     customer = task["customer_id"]
     go(page, "/customers")
@@ -164,8 +138,11 @@ def test_a_receipt_shows_every_gate_with_its_values(page: Page, system: Running,
     go(page, f"/decisions/{task['task_id'].replace(':', '%3A')}")
     gates = page.get_by_role("table", name="Gates")
     expect(gates.locator("tbody tr")).to_have_count(len(decision["gates"]))
-    for gate in decision["gates"]:
-        expect(gates).to_contain_text(gate["detail"])
+    saw = {gate["gate"]: gate["detail"] for gate in decision["gates"]}
+    for gate in ("hold_out", "frequency_cap", "capacity", "timezone"):
+        expect(gates).to_contain_text(saw[gate])
+    profit = int(saw["expected_profit"].split()[0])
+    expect(gates).to_contain_text(f"{'-' if profit < 0 else ''}¥{abs(profit) / 100:,.2f} by {decision['offer_id']}")
     page.get_by_role("button", name="Make it again").click()
     expect(page.get_by_text("Made again from the stored inputs, it is the same.")).to_be_visible()
     expect(page.locator("main")).to_contain_text("A computer decided.")
@@ -276,8 +253,14 @@ def test_colours_and_language_are_kept(browser: Browser, system: Running, task: 
         expect(page.locator("tbody")).to_contain_text("咨询携号转网")
         expect(page.locator("tbody tr").first).to_contain_text("紧急")
         expect(page.locator("tbody tr").first).to_contain_text(re.compile(r"\d{4}年\d+月\d+日"))
+        expect(page.locator("tbody tr").first).to_contain_text("申请了携号转网授权码")
         assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(245, 246, 248)"
         assert page.locator("html").get_attribute("lang") == "zh-Hans"
+        decided = task["task_id"].replace(":", "%3A")
+        for view in (f"/customers/{task['customer_id']}", f"/decisions/{decided}", "/tasks", "/operations/parked", "/campaigns/save-on-warning"):
+            go(page, view)
+            shown = [text for text in page.locator("main").locator("td, dd, li, .bars span, .note").all_inner_texts() if SENTENCE.search(text)]
+            assert [text for text in shown if "Call who gives a churn warning" not in text] == [], view
 
 
 def test_a_key_is_asked_for_and_sent(page: Page) -> None:
@@ -335,13 +318,6 @@ def test_everybody_can_use_it(browser: Browser, system: Running, task: dict[str,
         assert {address: found for address in pages if (found := violations(page, address))} == {}
     with looked_at(browser, system.url, color_scheme="dark") as page:
         assert {address: found for address in colourful if (found := violations(page, address, runOnly=["color-contrast"]))} == {}
-
-
-def violations(page: Page, address: str, **options: Any) -> list[Any]:
-    page.goto(address)
-    expect(page.locator("main h1")).to_be_visible()
-    expect(page.get_by_role("status", name="Loading")).to_have_count(0)
-    return [(one["id"], [node["html"] for node in one["nodes"]][:3]) for one in Axe().run(page, options=options).response["violations"]]
 
 
 def test_the_api_reference_can_be_tried(page: Page) -> None:

@@ -44,6 +44,9 @@ def test_views_use_words_that_are_there_and_no_word_is_left_over() -> None:
     chosen += tuple(f"{group}." for group in re.findall(r"""group="([a-z]+)\"""", SCRIPTS)) + tuple(
         f"{group}." for group in re.findall(r"""bars\("([a-z]+)",""", SCRIPTS)
     )
+    sentences = words_of("said")
+    used |= sentences.keys()
+    chosen += tuple(f"{group}." for text in sentences.values() for group in re.findall(r"{\w+:(\w+)}", text))
     gates = {"gate.passed", "gate.failed", "act.yes", "act.no", "operations.balanced", "operations.unbalanced"}
     words = words_of("en").keys()
     assert used - words == set()

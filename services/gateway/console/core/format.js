@@ -24,14 +24,15 @@ export function points(share) {
   return absent(share) ? NOTHING : format(Intl.NumberFormat, { maximumFractionDigits: 1, signDisplay: "exceptZero" }).format(100 * share);
 }
 
-/** How many minor units a currency has (two, three or none) is the browser's knowledge. `compact`: 1.2M. */
-export function money(minor, { code = currency.value || foundCurrency.value, compact = false } = {}) {
+/** How many minor units a currency has (two, three or none) is the browser's knowledge. `compact`: 1.2M; `whole`: without minor units. */
+export function money(minor, { code = currency.value || foundCurrency.value, compact = false, whole = false } = {}) {
   if (absent(minor)) return NOTHING;
   const known = /^[A-Z]{3}$/.test(code ?? "");
   const options = known ? { style: "currency", currency: code, currencyDisplay: "narrowSymbol" } : { minimumFractionDigits: 2, maximumFractionDigits: 2 };
   const scale = known ? format(Intl.NumberFormat, { style: "currency", currency: code }).resolvedOptions().maximumFractionDigits : 2;
   const short = { notation: "compact", minimumFractionDigits: 0, maximumFractionDigits: 1 };
-  return format(Intl.NumberFormat, compact ? { ...options, ...short } : options).format(minor / 10 ** scale);
+  const rounded = whole ? { minimumFractionDigits: 0, maximumFractionDigits: 0 } : {};
+  return format(Intl.NumberFormat, { ...options, ...(compact ? short : rounded) }).format(minor / 10 ** scale);
 }
 
 /** A moment in the time zone of whoever looks. */

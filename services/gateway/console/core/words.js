@@ -1,17 +1,22 @@
-// Texts, by key, from words/<language>.json. What the API says in words (reasons, details) comes as it is.
+// Texts, by key, from words/<language>.json, and the sentences of the API from words/said.json (said.js).
 import { effect, signal } from "@preact/signals";
 import { language } from "./state.js";
 
 const dictionary = signal({});
+export const sentences = signal({});
 export const ready = signal(false);
 
 effect(() => { load(language.value); });
 
 async function load(chosen) {
-  const answer = await fetch(new URL(`../words/${chosen}.json`, import.meta.url));
-  if (!answer.ok || chosen !== language.peek()) return;
-  dictionary.value = await answer.json();
-  ready.value = true;
+  const [words, known] = await Promise.all([chosen, "said"].map(async (name) => (await fetch(new URL(`../words/${name}.json`, import.meta.url))).json()));
+  if (chosen !== language.peek()) return;
+  [dictionary.value, sentences.value, ready.value] = [words, known, true];
+}
+
+/** Whether a key has a text. */
+export function has(name) {
+  return Object.hasOwn(dictionary.value, name);
 }
 
 /** The text of a key, with {name} replaced from `values`. */

@@ -1,7 +1,7 @@
 // What views are put together from.
 import { useEffect } from "preact/hooks";
 import { html } from "../core/html.js";
-import { t, word } from "../core/words.js";
+import { has, t, word } from "../core/words.js";
 
 export function Head({ title, about, children }) {
   useEffect(() => { document.title = `${title} · Holdfast`; }, [title]);
@@ -34,7 +34,7 @@ export function Badge({ group, code, tone = TONES[code] ?? "" }) {
 
 export function Trouble({ problem, retry }) {
   return problem && html`<div class="problem" role="alert"><code>${problem.code}</code>${problem.status ? ` ${problem.status}` : ""}
-    <p>${problem.code === "unreachable" ? t("problem.unreachable") : problem.detail}</p>${retry && html`<p><button onClick=${retry}>${t("act.retry")}</button></p>`}</div>`;
+    <p>${has(`problem.${problem.code}`) ? t(`problem.${problem.code}`) : problem.detail}</p>${problem.code !== "unreachable" && problem.detail && html`<p class="soft">${problem.detail}</p>`}${retry && html`<p><button onClick=${retry}>${t("act.retry")}</button></p>`}</div>`;
 }
 
 export function Loading({ rows = 4 }) {

@@ -10,9 +10,12 @@ export function Bars({ rows }) {
 }
 
 const [HIGH, LEFT, BELOW] = [190, 58, 22];
+const PHONE_WIDE = 340;
+const shown = (wide) => (matchMedia("(max-width: 640px)").matches ? Math.min(wide, PHONE_WIDE) : wide);
 
 /** Money by day: `days` is [[iso, minor], ...], the oldest first. `wide` in pixels, about as it will be shown: the text keeps its size. */
-export function Trend({ days, label, wide = 720 }) {
+export function Trend({ days, label, wide: wished = 720 }) {
+  const wide = shown(wished);
   const top = Math.max(...days.map(([, minor]) => minor), 1);
   const x = (index) => LEFT + (days.length > 1 ? (index * (wide - LEFT - 12)) / (days.length - 1) : 0);
   const y = (minor) => 8 + (1 - minor / top) * (HIGH - BELOW - 8);
@@ -30,8 +33,9 @@ export function Trend({ days, label, wide = 720 }) {
 /** Differences with their intervals, one below the other around zero: `rows` is [name, lift, at_end, any_time]. */
 export function Forest({ rows, label }) {
   const reach = Math.max(0.01, ...rows.flatMap(([, , end, any]) => [end, any].flatMap((one) => (one ? [Math.abs(one.low), Math.abs(one.high)] : [])))) * 1.08;
-  const [wide, row, left] = [720, 34, 132];
-  const x = (lift) => left + ((lift + reach) / (2 * reach)) * (wide - left - 90);
+  const [wide, row] = [shown(720), 34];
+  const [left, right] = [wide * 0.18 + 2, wide * 0.125];
+  const x = (lift) => left + ((lift + reach) / (2 * reach)) * (wide - left - right);
   const high = rows.length * row + 26;
   return html`<svg class="chart" viewBox=${`0 0 ${wide} ${high}`} role="img" aria-label=${label}>
     <line class="zero" x1=${x(0)} x2=${x(0)} y1="2" y2=${high - 20} />

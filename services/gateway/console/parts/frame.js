@@ -20,11 +20,11 @@ export function Side() {
 }
 
 export function Top() {
-  return html`<div class="top"><${Search} /><span class="gap"></span><${Connection} />
+  return html`<section class="top" aria-label=${t("frame.tools")}><${Search} /><span class="gap"></span><${Connection} />
     <button class="plain" onClick=${() => { language.value = language.value === "zh" ? "en" : "zh"; }} lang=${language.value === "zh" ? "en" : "zh-Hans"}>${t("frame.other_language")}</button>
     <button class="plain" onClick=${() => { theme.value = isDark() ? "light" : "dark"; }} aria-label=${t("frame.theme")} title=${t("frame.theme")}>${isDark() ? "☀" : "☾"}</button>
     <button class="plain" onClick=${() => { dialog.value = "keys"; }} aria-label=${t("keys.title")} title=${t("keys.title")}>?</button>
-    <button class="plain" onClick=${() => { dialog.value = "settings"; }}>${actor.value || t("settings.title")}</button></div>
+    <button class="plain" onClick=${() => { dialog.value = "settings"; }}>${actor.value || t("settings.title")}</button></section>
     ${underWay.value > 0 && html`<div class="busy" aria-hidden="true"></div>`}`;
 }
 

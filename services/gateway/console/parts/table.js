@@ -5,9 +5,9 @@ import { Empty, Loading, Trouble } from "./basics.js";
 /** `columns`: [heading, cell of a row, class]. The first column names the row. */
 export function Table({ caption, columns, rows, rowClass, empty }) {
   if (!rows.length) return html`<${Empty} text=${empty} />`;
-  return html`<div class="scroll" tabindex="0" role="group" aria-label=${caption}><table><caption>${caption}</caption>
+  return html`<div class="scroll" tabindex="0" role="group" aria-label=${caption}><table class="rows"><caption>${caption}</caption>
     <thead><tr>${columns.map(([head, , kind]) => html`<th scope="col" class=${kind}>${head}</th>`)}</tr></thead>
-    <tbody>${rows.map((row) => html`<tr class=${rowClass?.(row)}>${columns.map(([, cell, kind]) => html`<td class=${kind}>${cell(row)}</td>`)}</tr>`)}</tbody>
+    <tbody>${rows.map((row) => html`<tr class=${rowClass?.(row)}>${columns.map(([head, cell, kind]) => html`<td class=${kind} data-head=${head}>${cell(row)}</td>`)}</tr>`)}</tbody>
   </table></div>`;
 }
 

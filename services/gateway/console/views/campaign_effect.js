@@ -1,6 +1,7 @@
 // What a campaign changed, with how sure that is; where nothing can be told, why.
 import { html } from "../core/html.js";
 import { moment, money, number, percent, points } from "../core/format.js";
+import { said } from "../core/said.js";
 import { t } from "../core/words.js";
 import { Badge } from "../parts/basics.js";
 import { Forest } from "../parts/charts.js";
@@ -19,7 +20,7 @@ export function Effect({ found }) {
 
 const columns = () => [
   [t("field.horizon"), (one) => t("campaigns.after", { days: one.days }), "tight"],
-  [t("field.verdict"), (one) => html`<${Badge} group="verdict" code=${one.effect.verdict} /><div class="soft wrap">${one.effect.reason}</div>`],
+  [t("field.verdict"), (one) => html`<${Badge} group="verdict" code=${one.effect.verdict} /><div class="soft wrap">${said(one.effect.reason)}</div>`],
   [t("field.treatment"), (one) => stayed(one.treatment), "num"],
   [t("field.held_out"), (one) => stayed(one.hold_out), "num"],
   [t("field.lift"), (one) => (one.effect.lift === null ? "–" : html`${points(one.effect.lift)}<div class="soft">${interval(one.effect.any_time)}</div>`), "num"],

@@ -3,6 +3,7 @@ import { html } from "../core/html.js";
 import { usePages } from "../core/answers.js";
 import { day, percent } from "../core/format.js";
 import { at } from "../core/router.js";
+import { said } from "../core/said.js";
 import { t, word } from "../core/words.js";
 import { Card, Head } from "../parts/basics.js";
 import { Pages } from "../parts/table.js";
@@ -15,7 +16,7 @@ export function Customers() {
     [t("field.brand_downgrade"), (row) => percent(row.probabilities.brand_downgrade, 1), "num"],
     [t("field.arpu_decline"), (row) => percent(row.probabilities.arpu_decline, 1), "num"],
     [t("field.population"), (row) => word("population", row.population), "tight"],
-    [t("field.basis"), (row) => html`<span title=${row.basis_reason}>${word("basis", row.basis)}</span>`, "tight"],
+    [t("field.basis"), (row) => html`<span title=${said(row.basis_reason)}>${word("basis", row.basis)}</span>`, "tight"],
     [t("field.as_of"), (row) => day(row.as_of), "tight"],
   ];
   return html`<${Head} title=${t("view.customers")} about=${t("customers.about")} />

@@ -18,7 +18,7 @@ export function DeadLetters({ service = "customer" }) {
   const pages = usePages(`/v1/dead-letters/${step(service)}`, { status }, (row) => row.id);
   const columns = [
     [t("field.record"), (row) => html`<a href=${at("/operations/dead", service, String(row.id))}>${row.topic} ${number(row.partition)}/${row.offset}</a>`, "tight"],
-    [t("field.code"), (row) => html`<code>${row.code}</code>`, "tight"],
+    [t("field.code"), (row) => word("problem", row.code), "wrap"],
     [t("field.detail"), (row) => row.detail, "wrap"],
     [t("field.source"), (row) => row.source, "tight"],
     [t("field.state"), (row) => html`<${Badge} group="state" code=${row.status} />`, "tight"],
@@ -37,7 +37,7 @@ export function DeadLetter({ service, id }) {
   return html`<${Answered} of=${letter} rows=${8}>${(row) => html`<${Head} title=${`${row.topic} ${row.partition}/${row.offset}`}><${Badge} group="state" code=${row.status} /><//>
     <div class="grid">
       <${Card} title=${t("operations.why_dead")} wide="w5"><${Facts} of=${[
-        [t("field.code"), html`<code>${row.code}</code>`], [t("field.detail"), row.detail], [t("field.source"), row.source], [t("field.key"), row.key],
+        [t("field.code"), html`${word("problem", row.code)} <code class="soft">${row.code}</code>`], [t("field.detail"), row.detail], [t("field.source"), row.source], [t("field.key"), row.key],
         [t("field.died_at"), moment(row.died_at)], [t("field.replayed_at"), row.replayed_at && moment(row.replayed_at)], [t("field.bytes"), number(row.size_bytes)],
       ]} /><//>
       <${Card} title=${t("operations.replay")} wide="w7"><${Replay} service=${service} row=${row} reload=${letter.reload} /><//>

@@ -5,6 +5,7 @@ import { useAnswer } from "../core/answers.js";
 import { step } from "../core/api.js";
 import { moment, money, percent } from "../core/format.js";
 import { at } from "../core/router.js";
+import { said } from "../core/said.js";
 import { language } from "../core/state.js";
 import { t, word } from "../core/words.js";
 import { Answered, Badge, Card, Facts, Head, Json } from "../parts/basics.js";
@@ -40,7 +41,7 @@ function Gates({ gates }) {
   const columns = [
     [t("field.passed"), (gate) => html`<span class=${`tick ${gate.passed ? "good" : "bad"}`} role="img" aria-label=${t(gate.passed ? "gate.passed" : "gate.failed")}>${gate.passed ? "✓" : "✕"}</span>`],
     [t("field.gate"), (gate) => word("gate", gate.gate), "tight"],
-    [t("field.saw"), (gate) => gate.detail, "wrap"],
+    [t("field.saw"), (gate) => (gate.gate === "campaign_running" ? word("state", gate.detail) : said(gate.detail)), "wrap"],
   ];
   return html`<div class="gates"><${Table} caption=${t("decision.gates")} columns=${columns} rows=${gates} rowClass=${(gate) => (gate.passed ? "" : "failed")} /></div>`;
 }

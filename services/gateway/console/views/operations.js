@@ -3,6 +3,7 @@ import { html } from "../core/html.js";
 import { useAnswer, usePages } from "../core/answers.js";
 import { moment, number } from "../core/format.js";
 import { at } from "../core/router.js";
+import { said } from "../core/said.js";
 import { t } from "../core/words.js";
 import { Answered, Badge, Card, Head, Tabs } from "../parts/basics.js";
 import { Pages, Table } from "../parts/table.js";
@@ -41,7 +42,7 @@ export function Feeds() {
     [t("field.topic"), (row) => row.topic, "tight"],
     [t("field.source"), (row) => row.source, "wrap"],
     [t("field.state"), (row) => html`<${Badge} group="state" code=${row.state} />`, "tight"],
-    [t("field.reason"), (row) => row.reason, "wrap"],
+    [t("field.reason"), (row) => said(row.reason), "wrap"],
     [t("field.heard"), (row) => moment(row.last_heard_at), "tight"],
     [t("field.accepted"), (row) => number(row.accepted), "num"],
     [t("field.dead"), (row) => number(row.dead), "num"],
@@ -68,7 +69,7 @@ export function Parked() {
     [t("field.event"), (row) => html`<span class="id">${row.id}</span>`, "wrap"],
     [t("field.type"), (row) => row.type, "tight"],
     [t("field.source"), (row) => row.source, "tight"],
-    [t("field.reason"), (row) => row.reason, "wrap"],
+    [t("field.reason"), (row) => said(row.reason), "wrap"],
     [t("field.happened"), (row) => moment(row.occurred_at), "tight"],
     [t("field.parked_at"), (row) => moment(row.parked_at), "tight"],
   ];

@@ -1,7 +1,7 @@
 // The day at a glance: what is new, what it may cost, what is being done, and whether the system is well.
 import { html } from "../core/html.js";
 import { useAnswer, WARNED, WORKED } from "../core/answers.js";
-import { money, number, percent } from "../core/format.js";
+import { money, number, percent, shortDay } from "../core/format.js";
 import { at } from "../core/router.js";
 import { t, word } from "../core/words.js";
 import { Answered, Badge, Card, Figure, Head } from "../parts/basics.js";
@@ -46,7 +46,7 @@ function Today({ alerts }) {
   const ofToday = items.filter((one) => one.raised_at.startsWith(today));
   const count = number(ofToday.length) + (ofToday.length === SCANNED ? "+" : "");
   const urgent = ofToday.filter((one) => one.severity === "urgent").length;
-  return html`<${Figure} label=${t("overview.warnings_today")} value=${alerts ? count : "…"} about=${t("overview.urgent", { count: number(urgent) })} href=${at("/warnings")} />`;
+  return html`<${Figure} label=${t("overview.warnings_today")} value=${alerts ? count : "…"} about=${today ? t("overview.urgent_on", { count: number(urgent), day: shortDay(today) }) : t("warnings.none")} href=${at("/warnings")} />`;
 }
 
 function AtRisk({ risk }) {

@@ -5,6 +5,7 @@ import { useAnswer } from "../core/answers.js";
 import { step } from "../core/api.js";
 import { moment, number } from "../core/format.js";
 import { at } from "../core/router.js";
+import { said } from "../core/said.js";
 import { actor } from "../core/state.js";
 import { t, word } from "../core/words.js";
 import { ActorField, useAct } from "../parts/acting.js";
@@ -14,11 +15,13 @@ const RESULTS = ["saved", "lost", "undecided", "unreached", "wrong_number"];
 
 export function Task({ id }) {
   const work = useAnswer(`/v1/tasks/${step(id)}/work`, {}, { live: true });
-  return html`<${Answered} of=${work} rows=${8}>${(task) => html`<${Head} title=${task.reason || task.campaign_id}><${Badge} group="state" code=${task.status} /><//>
+  return html`<${Answered} of=${work} rows=${8}>${(task) => html`<${Head} title=${said(task.reason) || task.campaign_id}><${Badge} group="state" code=${task.status} /><//>
     <div class="grid">
-      <${Card} title=${t("tasks.script")} wide="w7"><p class="wrap">${task.script || t("state.empty")}</p><//>
+      <div class="w7 grid">
+        <${Card} title=${t("tasks.script")}><p class="wrap">${task.script || t("state.empty")}</p><//>
+        <${Card} title=${t("field.outcome")}>${task.status === "open" ? html`<${Report} task=${task} reload=${work.reload} />` : html`<${Outcome} outcome=${task.outcome} />`}<//>
+      </div>
       <${Card} title=${t("tasks.facts")} wide="w5"><${Facts} of=${facts(task)} /><//>
-      <${Card} title=${t("field.outcome")} wide="w7">${task.status === "open" ? html`<${Report} task=${task} reload=${work.reload} />` : html`<${Outcome} outcome=${task.outcome} />`}<//>
     </div>`}<//>`;
 }
 

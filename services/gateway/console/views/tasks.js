@@ -3,6 +3,7 @@ import { html } from "../core/html.js";
 import { usePages, WORKED } from "../core/answers.js";
 import { moment, number } from "../core/format.js";
 import { at, place, withQuery } from "../core/router.js";
+import { said } from "../core/said.js";
 import { t, word } from "../core/words.js";
 import { Badge, Card, Choice, Head } from "../parts/basics.js";
 import { Pages } from "../parts/table.js";
@@ -13,7 +14,7 @@ export function Tasks() {
   const { status = "open" } = place.value.query;
   const pages = usePages("/v1/tasks", { status }, (row) => row.task_id, { live: WORKED });
   const columns = [
-    [t("field.task"), (row) => html`<a href=${at("/tasks", row.task_id)}>${row.reason || row.campaign_id}</a>`, "wrap"],
+    [t("field.task"), (row) => html`<a href=${at("/tasks", row.task_id)}>${said(row.reason) || row.campaign_id}</a>`, "wrap"],
     [t("field.customer"), (row) => html`<span class="id">${row.customer_id}</span>`, "tight"],
     [t("field.priority"), (row) => number(row.priority), "num"],
     [t("field.channel"), (row) => word("channel", row.channel), "tight"],

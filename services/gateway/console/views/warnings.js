@@ -2,6 +2,7 @@
 import { html } from "../core/html.js";
 import { usePages, WARNED } from "../core/answers.js";
 import { moment } from "../core/format.js";
+import { alertReason } from "../core/reasons.js";
 import { at, place, withQuery } from "../core/router.js";
 import { t, word } from "../core/words.js";
 import { Badge, Card, Choice, Head } from "../parts/basics.js";
@@ -15,7 +16,7 @@ const KINDS = [
 export const columnsOfWarnings = () => [
   [t("field.customer"), (row) => html`<a class="id" href=${at("/customers", row.customer_id)}>${row.customer_id}</a>`, "tight"],
   [t("field.severity"), (row) => html`<${Badge} group="severity" code=${row.severity} />`, "tight"],
-  [t("field.warning"), (row) => html`<strong>${word("kind", row.kind)}</strong><div class="soft">${row.reason}${row.stale_feeds?.length ? html` <span class="badge warn" title=${row.stale_feeds.join(", ")}>${t("warnings.stale")}</span>` : ""}</div>`, "wrap"],
+  [t("field.warning"), (row) => html`<strong>${word("kind", row.kind)}</strong><div class="soft">${alertReason(row)}${row.stale_feeds?.length ? html` <span class="badge warn" title=${row.stale_feeds.join(", ")}>${t("warnings.stale")}</span>` : ""}</div>`, "wrap"],
   [t("field.raised_at"), (row) => moment(row.raised_at), "tight"],
 ];
 
