@@ -16,7 +16,7 @@ from deploy.browser import browser
 from deploy.stack import StackError
 
 FOLDER = Path(__file__).parents[1] / "docs" / "guides" / "pictures"
-SIZE = {"width": 1280, "height": 800}
+WIDE, PHONE_WIDE, HIGH = 1280, 390, 800
 MAX_BYTES = 200_000
 
 
@@ -25,6 +25,7 @@ class Picture(NamedTuple):
     address: str
     theme: str = "light"
     language: str = "en"
+    wide: int = WIDE
 
 
 def main() -> int:
@@ -50,18 +51,19 @@ def _pictures(url: str) -> list[Picture]:
         Picture("overview-dark", "/console", theme="dark"),
         Picture("customer", f"/console/customers/{quote(customer, safe='')}"),
         Picture("decision", f"/console/decisions/{quote(task, safe='')}"),
+        Picture("customer-chinese", f"/console/customers/{quote(customer, safe='')}", language="zh"),
         Picture("segments", "/console/segments"),
-        Picture("segments-chinese", "/console/segments", language="zh"),
         Picture("pyramid", "/console/segments/pyramid"),
         Picture("campaign", "/console/campaigns/save-on-warning"),
         Picture("risk", "/console/risk"),
         Picture("operations", "/console/operations/reconciliation"),
+        Picture("phone", "/console/warnings", theme="dark", wide=PHONE_WIDE),
     ]
 
 
 def _take(running: Browser, url: str, picture: Picture) -> None:
-    chosen = {"holdfast.theme": picture.theme, "holdfast.language": picture.language, "holdfast.currency": "CNY"}
-    with running.new_context(base_url=url, viewport=SIZE, locale="en-GB", timezone_id="Asia/Shanghai") as context:  # type: ignore[arg-type]
+    chosen = {"holdfast.theme": picture.theme, "holdfast.language": picture.language}
+    with running.new_context(base_url=url, viewport={"width": picture.wide, "height": HIGH}, locale="en-GB", timezone_id="Asia/Shanghai") as context:
         context.add_init_script(f"for (const [name, value] of Object.entries({json.dumps(chosen)})) localStorage.setItem(name, value);")
         page = context.new_page()
         page.goto(picture.address)
