@@ -9,6 +9,7 @@ import orjson
 import sqlalchemy as sa
 from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.params import Depends as Dependency
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.contracts.decoding import decode
@@ -63,10 +64,16 @@ Opener = Annotated[Keyring | None, Depends(_keyring)]
 
 
 def dead_letter_router(
-    tables: InboxTables, *, group: str, prefix: str = "/dead-letters", dependencies: Sequence[Dependency] = (), fails: Responses | None = None
+    tables: InboxTables,
+    *,
+    group: str,
+    prefix: str = "/dead-letters",
+    dependencies: Sequence[Dependency] = (),
+    fails: Responses | None = None,
+    route_class: type[APIRoute] = APIRoute,
 ) -> APIRouter:
     """`fails`: how the dependencies may."""
-    router = APIRouter(prefix=prefix, tags=["dead letters"], dependencies=list(dependencies), responses=fails)
+    router = APIRouter(prefix=prefix, tags=["dead letters"], dependencies=list(dependencies), responses=fails, route_class=route_class)
 
     @router.get("", operation_id=f"list_{group}_dead_letters", summary="Records that could not be applied, oldest first")
     async def list_(

@@ -69,8 +69,8 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 ALLOWED = ("Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "X-Actor", "X-Request-ID")
 EXPOSED = ("Content-Disposition", "ETag", "Retry-After", "X-Request-ID")
 _DESCRIPTION = """\
-The one door to Holdfast. Lists are paged by `cursor`: pass `next_cursor` on until it is null. Every failure is a problem document
-(RFC 9457) whose `code` is one of the catalogue.
+The one door to Holdfast. Lists are paged by `cursor`: pass `next_cursor` on until it is null; `fields` chooses the attributes of their items.
+Every failure is a problem document (RFC 9457) whose `code` is one of the catalogue.
 
 <details><summary>Error catalogue</summary>
 

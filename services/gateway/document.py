@@ -6,6 +6,7 @@ from services.gateway.owners import Document, document_of, names_beside, referre
 from services.gateway.owners import operation as operation_of
 from services.gateway.routes.events import EVENT
 from services.gateway.routes.passed_on import ALL, PREFIX, Passed
+from services.gateway.selecting import offer_fields
 from shared.errors import NotFound
 from shared.openapi import CODES, finished
 
@@ -26,6 +27,7 @@ def whole(own: Document) -> Document:
         operation = _passed_on(one, names[one.service])
         own["paths"][PREFIX + one.path][one.method.lower()] = operation
         _add(schemas, offered, referred(operation))
+    offer_fields(own)
     return finished(own)
 
 

@@ -71,6 +71,16 @@ def passed_on(request: Request) -> dict[str, str]:
     return headers | {"accept-encoding": "identity", "x-request-id": about["request_id"]}
 
 
+async def body_of(answer: Response) -> bytes:
+    """All of it, also of what is passed back as it comes. Raises Unavailable when it breaks off."""
+    if not isinstance(answer, StreamingResponse):
+        return bytes(answer.body)
+    try:
+        return b"".join([chunk.encode() if isinstance(chunk, str) else bytes(chunk) async for chunk in answer.body_iterator])
+    except httpx.HTTPError:
+        raise Unavailable("the answer of the service broke off") from None
+
+
 async def check_neighbours(app: FastAPI) -> dict[str, Any]:
     """Whether the other services and the bus answer; the gateway answers views without any of them."""
     settings: Settings = app.state.settings

@@ -76,7 +76,7 @@ def test_what_two_services_call_alike_is_told_apart(document: Document) -> None:
     assert (names["customer"]["Reviews"], names["retention"]["Reviews"]) == ("CustomerReviews", "RetentionReviews")
     assert {names[service]["Problem"] for service in names} == {"Problem"}
     answers = {
-        name: operations(document)[name]["responses"]["200"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+        name: operations(document)[name]["responses"]["200"]["content"]["application/json"]["schema"]["anyOf"][0]["$ref"].rpartition("/")[2]
         for name in ("list_reviews", "list_decision_reviews")
     }
     assert answers == {"list_reviews": "CustomerReviews", "list_decision_reviews": "RetentionReviews"}

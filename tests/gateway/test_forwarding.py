@@ -13,7 +13,7 @@ import orjson
 import pytest
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.gateway.circuit import FAILURES, OPEN_SECONDS, Circuit
 from services.gateway.forwarding import PASSED_ON
@@ -36,7 +36,7 @@ class Neighbour:
 
     def __init__(self) -> None:
         self.asked: list[dict[str, Any]] = []
-        self.answer: Response = JSONResponse({"ok": True})
+        self.answer: ASGIApp = JSONResponse({"ok": True})
         self.silent = asyncio.Event()
         self.silent.set()
 
@@ -161,6 +161,31 @@ async def test_a_problem_is_passed_back(gateway: ServiceUnderTest, neighbour: Ne
     assert (answer.status_code, answer.json(), answer.headers["content-type"]) == (409, PROBLEM, "application/problem+json")
     assert answer.headers["retry-after"] == "3"
     assert "set-cookie" not in answer.headers
+
+
+async def test_of_a_list_a_part_is_passed_back(gateway: ServiceUnderTest, neighbour: Neighbour) -> None:
+    """`fields` is the gateway's: the ETag was that of all of it, and what is no list is passed back as it is."""
+    neighbour.answer = JSONResponse(
+        {"items": [{"offer_id": "a", "name": "A"}, {"offer_id": "b"}], "more": 1}, headers={"etag": '"1"', "cache-control": "no-cache"}
+    )
+    whole, part = [await gateway.http.get("/v1/offers", params=params) for params in ({}, {"fields": "name,cost_minor"})]
+    assert (whole.json()["items"][0], whole.headers["etag"]) == ({"offer_id": "a", "name": "A"}, '"1"')
+    assert part.json() == {"items": [{"name": "A"}, {}], "more": 1}
+    assert part.headers["cache-control"] == "no-cache" and "etag" not in part.headers
+    for told in (Response(status_code=304), Response("a,b\n1,2\n", media_type="text/csv"), JSONResponse(PROBLEM, 409)):
+        neighbour.answer = told
+        answer = await gateway.http.get("/v1/offers", params={"fields": "name"})
+        assert (answer.status_code, answer.content) == (told.status_code, told.body)
+
+
+async def test_a_list_that_breaks_off_is_none(gateway: ServiceUnderTest, neighbour: Neighbour) -> None:
+    async def break_off(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json"), (b"content-length", b"100")]})
+        await send({"type": "http.response.body", "body": b'{"items": [', "more_body": True})
+
+    neighbour.answer = break_off
+    answer = await gateway.http.get("/v1/offers", params={"fields": "name"})
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
 
 
 async def test_a_command_without_its_key_is_not_passed_on(gateway: ServiceUnderTest, neighbour: Neighbour) -> None:

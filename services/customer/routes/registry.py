@@ -21,7 +21,8 @@ from services.customer.schemas.registry import (
 )
 from services.customer.use_cases import merging, reading
 from shared import clock
-from shared.errors import AlreadyMerged, AuditBroken, Conflict, Gone, InvalidRequest, NotFound
+from shared.errors import AlreadyMerged, AuditBroken, Conflict, Gone, NotFound
+from shared.fields import chosen, fields_query
 from shared.openapi import raises
 from shared.web import PLAIN_TEXT, Actor, InTransaction, Keys, Moment, Reading, decode_cursor, encode_cursor, moment_of
 
@@ -34,15 +35,7 @@ KINDS = r"^(msisdn|imsi|imei|document|account|customer):[^\x00-\x1f]+$"
 IdentifierAsked = Annotated[
     str, Query(max_length=160, pattern=KINDS, description="`msisdn:`, `imsi:`, `imei:`, `document:`, `account:` or `customer:` and the value")
 ]
-BLOCK = "|".join(reading.BLOCKS)
-Fields = Annotated[
-    str | None,
-    Query(
-        max_length=100,
-        json_schema_extra={"pattern": f"^({BLOCK})(,({BLOCK}))*$"},
-        description=f"Blocks to answer, with commas between: {', '.join(reading.BLOCKS)}. All unless given",
-    ),
-]
+Fields = Annotated[str | None, fields_query(reading.BLOCKS, "Blocks")]
 At = Annotated[Moment | None, Query(description="ISO 8601 with its offset")]
 
 
@@ -55,7 +48,7 @@ At = Annotated[Moment | None, Query(description="ISO 8601 with its offset")]
 )
 async def find_customer(connection: Reading, keyring: Keys, identifier: IdentifierAsked, fields: Fields = None) -> Response:
     customer_id = await reading.resolve(connection, keyring, identifier, clock.now())
-    return _answer(await reading.view(connection, keyring, customer_id, blocks=_blocks(fields)))
+    return _answer(await reading.view(connection, keyring, customer_id, blocks=chosen(fields, reading.BLOCKS)))
 
 
 @ROUTER.get(
@@ -68,10 +61,11 @@ async def find_customer(connection: Reading, keyring: Keys, identifier: Identifi
 async def get_customer(connection: Reading, keyring: Keys, customer_id: CustomerId, fields: Fields = None, as_of: At = None, known_at: At = None) -> Response:
     """By its id or by an alias. `as_of`: what had happened by then; `known_at`: what had been recorded by then. Either is now
     unless it is given."""
+    blocks = chosen(fields, reading.BLOCKS)
     if as_of is None and known_at is None:
-        return _answer(await reading.view(connection, keyring, customer_id, blocks=_blocks(fields)))
+        return _answer(await reading.view(connection, keyring, customer_id, blocks=blocks))
     now = clock.now()
-    return _answer(await reading.view_as_of(connection, keyring, customer_id, as_of=as_of or now, known_at=known_at or now, blocks=_blocks(fields)))
+    return _answer(await reading.view_as_of(connection, keyring, customer_id, as_of=as_of or now, known_at=known_at or now, blocks=blocks))
 
 
 @ROUTER.get(
@@ -152,15 +146,6 @@ async def parked(
     rows = await repository.list_parked(connection, subject=keyring.subject(subject) if subject else None, after=(after[0], after[1]), limit=limit)
     items = [ParkedEvent.model_validate(one, strict=False) for one in await reading.parked(connection, keyring, rows)]
     return ParkedEvents(items=items, next_cursor=encode_cursor(rows[-1].source, rows[-1].id) if len(rows) == limit else None)
-
-
-def _blocks(fields: str | None) -> frozenset[str]:
-    """Raises InvalidRequest."""
-    asked = frozenset(fields.split(",")) if fields else frozenset(reading.BLOCKS)
-    unknown = asked - set(reading.BLOCKS)
-    if unknown:
-        raise InvalidRequest(f"there is no block {', '.join(sorted(unknown))}: choose from {', '.join(reading.BLOCKS)}")
-    return asked
 
 
 def _answer(document: bytes) -> Response:

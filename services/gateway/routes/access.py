@@ -10,12 +10,13 @@ from services.gateway.access import managing, repository
 from services.gateway.access.guard import Access
 from services.gateway.access.principal import Principal
 from services.gateway.access.schemas import Key, KeyRequest, Keys, MadeKey, Refusals, Refused
+from services.gateway.selecting import ListRoute
 from shared.cursors import moment_of
 from shared.errors import Forbidden, InvalidRequest, NotFound
 from shared.openapi import raises
 from shared.web import Actor, InTransaction, Reading, decode_cursor, encode_cursor
 
-ROUTER = APIRouter(prefix="/v1", tags=["access"])
+ROUTER = APIRouter(prefix="/v1", tags=["access"], route_class=ListRoute)
 
 Limit = Annotated[int, Query(ge=1, le=200)]
 Cursor = Annotated[str | None, Query(max_length=1000, description="`next_cursor` of the page before")]

@@ -16,6 +16,7 @@ from services.gateway.personal import NOT_ASKED, personal_of
 from services.gateway.reads import Views
 from services.gateway.schemas import CustomerView
 from shared.errors import Gone, InvalidRequest, NotFound
+from shared.fields import chosen, fields_query
 from shared.openapi import raises
 from shared.web import Keys, Moment
 
@@ -23,15 +24,7 @@ PRINTABLE = r"^[^\x00-\x1f]+$"
 CustomerId = Annotated[str, Path(max_length=128, pattern=PRINTABLE, examples=["C-1"])]
 Text = Annotated[str | None, Query(max_length=128, pattern=PRINTABLE)]
 IfNoneMatch = Annotated[str, Header(max_length=1000, description="ETags of views that are there already: 304 when one is still right")]
-BLOCK = "|".join(FIELDS)
-Fields = Annotated[
-    str | None,
-    Query(
-        max_length=200,
-        json_schema_extra={"pattern": f"^({BLOCK})(,({BLOCK}))*$"},
-        description=f"Blocks to answer, with commas between; all without it: {', '.join(FIELDS)}",
-    ),
-]
+Fields = Annotated[str | None, fields_query(FIELDS, "Blocks")]
 At = Annotated[Moment | None, Query(description="ISO 8601 with its offset: answered by the customer service, as its own view of then")]
 VIEW = raises(Gone, NotFound, also={200: {"model": CustomerView}, 304: {"description": "The view is still the one of If-None-Match"}})
 
@@ -54,8 +47,8 @@ async def get_customer(
     been recorded by then) the customer service answers."""
     if as_of or known_at:
         return await forward(request, "customer", "customers", customer_id)
-    chosen = _chosen(fields)
-    return await _answer(request, await use_cases.view(views, customer_id), chosen, if_none_match)
+    blocks = chosen(fields, FIELDS)
+    return await _answer(request, await use_cases.view(views, customer_id), blocks, if_none_match)
 
 
 @ROUTER.get("", operation_id="find_customer", summary="The same, by what the customer owns now", responses=VIEW)
@@ -75,17 +68,8 @@ async def find_customer(
     given = [f"{kind}:{value}" for kind, value in by.items() if value is not None]
     if len(given) != 1:
         raise InvalidRequest(f"give one of {', '.join(by)}")
-    chosen = _chosen(fields)
-    return await _answer(request, await use_cases.view_of_owner(views, keyring.subject(given[0])), chosen, if_none_match)
-
-
-def _chosen(fields: str | None) -> frozenset[str]:
-    """Raises InvalidRequest."""
-    chosen = frozenset(FIELDS if fields is None else fields.split(","))
-    unknown = chosen - set(FIELDS)
-    if unknown:
-        raise InvalidRequest(f"fields has no {', '.join(sorted(unknown))}: choose among {', '.join(FIELDS)}")
-    return chosen
+    blocks = chosen(fields, FIELDS)
+    return await _answer(request, await use_cases.view_of_owner(views, keyring.subject(given[0])), blocks, if_none_match)
 
 
 async def _answer(request: Request, rows: Sequence[sa.Row[Any]], fields: frozenset[str], if_none_match: str) -> Response:

@@ -9,13 +9,14 @@ from starlette.responses import Response
 
 from services.gateway.forwarding import forward
 from services.gateway.owners import operation
+from services.gateway.selecting import ListRoute
 from services.gateway.tables import INBOX
 from shared.dead_letter_routes import REPLAYING, DeadId, DeadLetter, DeadLetters, dead_letter_router
 from shared.errors import AuditBroken, NotFound
 from shared.openapi import raises
 
-OWN = dead_letter_router(INBOX, group="gateway", prefix="/v1/dead-letters/gateway")
-ROUTER = APIRouter(prefix="/v1", responses=raises(AuditBroken))
+OWN = dead_letter_router(INBOX, group="gateway", prefix="/v1/dead-letters/gateway", route_class=ListRoute)
+ROUTER = APIRouter(prefix="/v1", responses=raises(AuditBroken), route_class=ListRoute)
 
 REPLAY = operation("customer", "POST", "/dead-letters/{dead_id}/replay")
 Owner = Annotated[Literal["customer", "segmentation", "retention"], Path(description="Who could not apply the record")]

@@ -8,12 +8,13 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from services.gateway.push import listeners as use_cases
 from services.gateway.push.schemas import CreatedListener, Deliveries, DeliveryOut, DeliveryState, Listener, Listeners, NewListener, Pinged, Redelivered
+from services.gateway.selecting import ListRoute
 from shared import clock
 from shared.errors import CallbackRefused, Conflict, InvalidRequest, NotFound, TooManyRequests
 from shared.openapi import raises
 from shared.web import InTransaction, Keys, Reading
 
-ROUTER = APIRouter(prefix="/v1/hub", tags=["subscriptions"])
+ROUTER = APIRouter(prefix="/v1/hub", tags=["subscriptions"], route_class=ListRoute)
 
 PINGS_AT_ONCE = 10
 

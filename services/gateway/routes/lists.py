@@ -8,12 +8,13 @@ from fastapi import APIRouter, Path, Query
 
 from services.gateway import use_cases
 from services.gateway.schemas import Alert, Alerts, Severity, Task, Tasks, TaskStatus
+from services.gateway.selecting import ListRoute
 from shared.contracts.segmentation import AlertKind
 from shared.errors import NotFound
 from shared.openapi import raises
 from shared.web import Reading
 
-ROUTER = APIRouter(prefix="/v1")
+ROUTER = APIRouter(prefix="/v1", route_class=ListRoute)
 
 PRINTABLE = r"^[^\x00-\x1f]+$"
 Limit = Annotated[int, Query(ge=1, le=200)]

@@ -3,14 +3,14 @@ The list at the end is all of it."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from services.gateway.forwarding import forward
-from services.gateway.owners import needs_key, operation
+from services.gateway.owners import document_of, needs_key, operation
+from services.gateway.selecting import Handle, item_names, selecting
 from shared.web import idempotency_key
 
 PREFIX = "/v1"
@@ -47,13 +47,13 @@ def _add(one: Passed) -> None:
     )
 
 
-def _endpoint(one: Passed) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(one: Passed) -> Handle:
     steps = (one.inner or one.path).strip("/").split("/")
 
     async def pass_on(request: Request) -> Response:
         return await forward(request, one.service, *(step.format(**request.path_params) for step in steps))
 
-    return pass_on
+    return selecting(pass_on, item_names(one.described, document_of(one.service)["components"]["schemas"]))
 
 
 CUSTOMER, SEGMENTATION, RETENTION = "customer", "segmentation", "retention"
