@@ -67,6 +67,11 @@ def operations(document: Document) -> Iterator[Document]:
         yield from path.values()
 
 
+def without_null(schema: Document) -> Document:
+    given = [one for one in schema.get("anyOf", ()) if one != {"type": "null"}]
+    return {name: one for name, one in schema.items() if name != "anyOf"} | given[0] if len(given) == 1 else schema
+
+
 def add_problems(document: Document, operation: Document, codes: Iterable[str]) -> None:
     """Say that the operation may fail like this too."""
     operation[CODES] = sorted({*operation.get(CODES, ()), *codes})
@@ -120,11 +125,11 @@ def _general(operation: Document) -> Iterator[Error]:
 
 
 def _mend(parameter: Document) -> None:
-    """A query has no null, and what is optional for FastAPI, to be refused by its own code, is not for a client."""
-    schema = parameter["schema"]
-    given = [one for one in schema.get("anyOf", ()) if one != {"type": "null"}]
-    if len(given) == 1:
-        parameter["schema"] = {name: one for name, one in schema.items() if name != "anyOf"} | given[0]
+    """A query has no null, and what is optional for FastAPI, to be refused by its own code, is not for a client. A default of a
+    header would be sent by generated clients with every call, in place of what they were given for all calls."""
+    schema = parameter["schema"] = without_null(parameter["schema"])
+    if parameter["in"] == "header":
+        schema.pop("default", None)
     if parameter["name"] == KEY:
         parameter["required"] = True
-        parameter["schema"]["minLength"] = 1
+        schema["minLength"] = 1

@@ -134,6 +134,13 @@ def test_what_is_required_is_said_to_be(document: Document) -> None:
     assert not any({"type": "null"} in parameter["schema"].get("anyOf", ()) for parameter in parameters)
 
 
+def test_what_a_client_sends_with_every_call_no_default_overwrites(document: Document) -> None:
+    """A generated client sends the defaults of a call: `X-Actor: anonymous` in place of who it was made for."""
+    headers = [parameter for one in operations(document).values() for parameter in one.get("parameters", ()) if parameter["in"] == "header"]
+    assert {"X-Actor", "Idempotency-Key"} <= {one["name"] for one in headers}
+    assert not any("default" in one["schema"] for one in headers)
+
+
 def test_every_body_has_an_example_that_is_one(document: Document) -> None:
     """tests/deploy/test_fuzz.py sends them, and gets what the document says; events have one of each type."""
     components = document["components"]

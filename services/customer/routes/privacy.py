@@ -9,13 +9,13 @@ from fastapi.responses import StreamingResponse
 
 from services.customer.routes.audit import Reads
 from services.customer.schemas.privacy import (
-    Because,
     Consents,
     Erasure,
     Export,
     KeyState,
     LegalHold,
     LegalHolds,
+    PrivacyReason,
     RetentionPeriod,
     RetentionPeriods,
 )
@@ -61,7 +61,7 @@ async def get_consents(connection: Reading, customer_id: CustomerId) -> Consents
     status_code=201,
     responses=raises(AuditBroken, ErasureRefused, Gone, NotFound),
 )
-async def erase_customer(tx: InTransaction, keyring: Keys, actor: Actor, customer_id: CustomerId, body: Because) -> Erasure:
+async def erase_customer(tx: InTransaction, keyring: Keys, actor: Actor, customer_id: CustomerId, body: PrivacyReason) -> Erasure:
     """409 `erasure_refused` with the `reasons` when a contract, a debt, a complaint or a legal hold stands against it."""
     return Erasure.model_validate(await privacy.erase(tx, keyring, customer_id, actor=actor, reason=body.reason))
 
@@ -78,7 +78,7 @@ async def get_erasure(connection: Reading, customer_id: CustomerId) -> Erasure:
     status_code=201,
     responses=raises(AuditBroken, Gone, NotFound),
 )
-async def place_legal_hold(tx: InTransaction, keyring: Keys, actor: Actor, customer_id: CustomerId, body: Because) -> LegalHold:
+async def place_legal_hold(tx: InTransaction, keyring: Keys, actor: Actor, customer_id: CustomerId, body: PrivacyReason) -> LegalHold:
     """Told on `activity`, without the reason: nothing is sold to the customer until it is lifted."""
     return LegalHold.model_validate(await legal_holds.place(tx, keyring, customer_id, actor=actor, reason=body.reason))
 

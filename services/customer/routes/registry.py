@@ -13,6 +13,7 @@ from services.customer.schemas.registry import (
     MergeRequest,
     Merges,
     MergeView,
+    Owner,
     ParkedEvent,
     ParkedEvents,
     Personal,
@@ -90,8 +91,8 @@ async def get_personal(
 
 
 @ROUTER.get("/owner", operation_id="get_owner", summary="Whose an identifier is, now or at a past moment", responses=raises(NotFound))
-async def get_owner(connection: Reading, keyring: Keys, identifier: IdentifierAsked, at: At = None) -> dict[str, str]:
-    return {"identifier": identifier, "customer_id": await reading.resolve(connection, keyring, identifier, at or clock.now())}
+async def get_owner(connection: Reading, keyring: Keys, identifier: IdentifierAsked, at: At = None) -> Owner:
+    return Owner(identifier=identifier, customer_id=await reading.resolve(connection, keyring, identifier, at or clock.now()))
 
 
 @ROUTER.post(

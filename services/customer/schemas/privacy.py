@@ -11,7 +11,7 @@ from shared.contracts.envelope import Id
 from shared.contracts.orders import Consent
 
 
-class Because(BaseModel):
+class PrivacyReason(BaseModel):
     """Why. Kept in plain: no personal data."""
 
     model_config = ConfigDict(extra="forbid", strict=True, json_schema_extra={"examples": [{"reason": "case 2026-117"}]})

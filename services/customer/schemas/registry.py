@@ -50,6 +50,11 @@ class Personal(BaseModel):
     subscriptions: list[PersonalNumbers]
 
 
+class Owner(BaseModel):
+    identifier: str
+    customer_id: str = Field(description="Of who carries on")
+
+
 class MergeRequest(BaseModel):
     model_config = ConfigDict(json_schema_extra={"examples": [{"customers": ["C-1", "C-2"], "reason": "same document, seen in the shop"}]})
 

@@ -22,7 +22,22 @@ ROUTER = APIRouter(tags=["events"])
 
 _EXAMPLES = {payload.type: {"value": example_event(payload)} for payload in INPUTS}
 # A schema of the document by its name: it stands in it twice.
-EVENT = {"CloudEvent": {"type": "object", "required": ["specversion", "id", "source", "type", "subject", "time", "data"], "additionalProperties": True}}
+EVENT = {
+    "CloudEvent": {
+        "type": "object",
+        "required": ["specversion", "id", "source", "type", "subject", "time", "data"],
+        "properties": {
+            "specversion": {"const": "1.0"},
+            "id": {"type": "string", "description": "Of the event, in its source: what comes again under it is a duplicate"},
+            "source": {"type": "string"},
+            "type": {"type": "string"},
+            "subject": {"type": "string", "description": "Whom it is about: `customer:C-1`, `account:`, `msisdn:`, `imsi:` or `cell:`"},
+            "time": {"type": "string", "format": "date-time", "description": "With its offset"},
+            "data": {"type": "object", "additionalProperties": True, "description": "By the contract of the type"},
+        },
+        "additionalProperties": True,
+    }
+}
 _EVENT = {"$ref": "#/components/schemas/CloudEvent"}
 _BODY = {
     "required": True,

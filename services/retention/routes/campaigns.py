@@ -90,7 +90,7 @@ async def approve_campaign(tx: InTransaction, actor: Actor, campaign_id: TextId,
     summary="Contact nobody from now on; open tasks stay open",
     responses=raises(ActorMissing, AlreadyDecided, NotFound),
 )
-async def pause_campaign(tx: InTransaction, actor: Actor, campaign_id: TextId, body: bodies.Because | None = None) -> CampaignDetail:
+async def pause_campaign(tx: InTransaction, actor: Actor, campaign_id: TextId, body: bodies.CampaignReason | None = None) -> CampaignDetail:
     return await _step(tx, campaign_id, "pause", actor, body)
 
 
@@ -100,7 +100,7 @@ async def pause_campaign(tx: InTransaction, actor: Actor, campaign_id: TextId, b
     summary="Contact again; what was refused meanwhile stays refused",
     responses=raises(ActorMissing, AlreadyDecided, NotFound),
 )
-async def resume_campaign(tx: InTransaction, actor: Actor, campaign_id: TextId, body: bodies.Because | None = None) -> CampaignDetail:
+async def resume_campaign(tx: InTransaction, actor: Actor, campaign_id: TextId, body: bodies.CampaignReason | None = None) -> CampaignDetail:
     return await _step(tx, campaign_id, "resume", actor, body)
 
 
@@ -110,7 +110,7 @@ async def resume_campaign(tx: InTransaction, actor: Actor, campaign_id: TextId, 
     summary="For good: open tasks stay open",
     responses=raises(ActorMissing, AlreadyDecided, NotFound),
 )
-async def stop_campaign(tx: InTransaction, actor: Actor, campaign_id: TextId, body: bodies.Because | None = None) -> CampaignDetail:
+async def stop_campaign(tx: InTransaction, actor: Actor, campaign_id: TextId, body: bodies.CampaignReason | None = None) -> CampaignDetail:
     return await _step(tx, campaign_id, "stop", actor, body)
 
 
@@ -120,7 +120,7 @@ async def stop_campaign(tx: InTransaction, actor: Actor, campaign_id: TextId, bo
     summary="Out of the way: of a draft, or of one that was stopped",
     responses=raises(ActorMissing, AlreadyDecided, NotFound),
 )
-async def archive_campaign(tx: InTransaction, actor: Actor, campaign_id: TextId, body: bodies.Because | None = None) -> CampaignDetail:
+async def archive_campaign(tx: InTransaction, actor: Actor, campaign_id: TextId, body: bodies.CampaignReason | None = None) -> CampaignDetail:
     return await _step(tx, campaign_id, "archive", actor, body)
 
 
@@ -154,5 +154,5 @@ async def restock_offer(tx: InTransaction, key: IdempotencyKey, actor: Actor, of
     return RestockedOffer.model_validate(await once(tx, IDEMPOTENCY_KEYS, key=key, request=request, act=act))
 
 
-async def _step(tx: Transaction, campaign_id: str, step: Step, actor: str, body: bodies.Because | None) -> CampaignDetail:
+async def _step(tx: Transaction, campaign_id: str, step: Step, actor: str, body: bodies.CampaignReason | None) -> CampaignDetail:
     return CampaignDetail.model_validate(await campaigns.take_step(tx, campaign_id, step, actor=actor, reason=body.reason if body else ""))

@@ -14,10 +14,10 @@ from services.retention.schemas.messages import (
     Messages,
     MessageView,
     NewTemplate,
-    Preview,
-    PreviewRequest,
     Receipt,
     TemplateKey,
+    TemplatePreview,
+    TemplatePreviewRequest,
     Templates,
     TemplateView,
 )
@@ -102,9 +102,9 @@ async def add_message_template(
     summary="What a message would say, and which variables are missing",
     responses=raises(NotFound),
 )
-async def preview_message(connection: Reading, body: PreviewRequest) -> Preview:
+async def preview_message(connection: Reading, body: TemplatePreviewRequest) -> TemplatePreview:
     found = await messages.preview(connection, _key(body), subject=body.subject, body=body.body, variables=body.variables)
-    return Preview.model_validate(found)
+    return TemplatePreview.model_validate(found)
 
 
 def _key(body: TemplateKey) -> Key:

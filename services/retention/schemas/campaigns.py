@@ -175,7 +175,7 @@ class CampaignApproval(BaseModel):
     reason: Reason = ""
 
 
-class Because(BaseModel):
+class CampaignReason(BaseModel):
     model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "network trouble in the north"}]})
 
     reason: Reason = ""

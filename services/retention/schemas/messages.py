@@ -66,7 +66,7 @@ class Templates(BaseModel):
     items: list[TemplateView]
 
 
-class PreviewRequest(TemplateKey):
+class TemplatePreviewRequest(TemplateKey):
     """Of the given text, or without one of the template that would be chosen."""
 
     model_config = ConfigDict(
@@ -78,7 +78,7 @@ class PreviewRequest(TemplateKey):
     variables: dict[str, Any] = Field(default_factory=dict, max_length=50)
 
 
-class Preview(BaseModel):
+class TemplatePreview(BaseModel):
     template: str | None = Field(description="The one that would be chosen, with its version; null: the given text")
     subject: str | None = Field(description="Null: can not be filled in")
     body: str | None

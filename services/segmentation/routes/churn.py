@@ -99,7 +99,7 @@ async def shadow_churn_model(tx: InTransaction, actor: Actor, version: Version) 
     summary="By a second person: the champion from now on",
     responses=raises(AlreadyDecided, NotFound, SecondPersonNeeded),
 )
-async def promote_churn_model(tx: InTransaction, actor: Actor, version: Version, body: bodies.Because) -> bodies.ModelView:
+async def promote_churn_model(tx: InTransaction, actor: Actor, version: Version, body: bodies.ModelReason) -> bodies.ModelView:
     """409 `second_person_needed` for who registered it and for who has no name."""
     return bodies.ModelView.model_validate(await champions.promote(tx, version, actor=actor, reason=body.reason))
 
@@ -107,7 +107,7 @@ async def promote_churn_model(tx: InTransaction, actor: Actor, version: Version,
 @ROUTER.post(
     "/churn/models/{version}/retire", operation_id="retire_churn_model", summary="Out of the shadow", responses=raises(ActorMissing, AlreadyDecided, NotFound)
 )
-async def retire_churn_model(tx: InTransaction, actor: Actor, version: Version, body: bodies.Because) -> bodies.ModelView:
+async def retire_churn_model(tx: InTransaction, actor: Actor, version: Version, body: bodies.ModelReason) -> bodies.ModelView:
     return bodies.ModelView.model_validate(await champions.retire(tx, version, actor=actor, reason=body.reason))
 
 
@@ -117,7 +117,7 @@ async def retire_churn_model(tx: InTransaction, actor: Actor, version: Version, 
     summary="The champion before it is back at once",
     responses=raises(ActorMissing, NotFound, NothingToRollBack),
 )
-async def roll_back_churn_model(tx: InTransaction, actor: Actor, version: Version, body: bodies.Because) -> bodies.ModelRolledBack:
+async def roll_back_churn_model(tx: InTransaction, actor: Actor, version: Version, body: bodies.ModelReason) -> bodies.ModelRolledBack:
     return bodies.ModelRolledBack.model_validate(await champions.roll_back(tx, version, actor=actor, reason=body.reason))
 
 

@@ -83,7 +83,7 @@ class NewModel(BaseModel):
     content_base64: Base64Bytes = Field(max_length=MOST_BASE64, description="The file that `make train` wrote")
 
 
-class Because(BaseModel):
+class ModelReason(BaseModel):
     model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "better on the last quarter"}]})
 
     reason: Text
