@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 
 import pytest
 import structlog
@@ -87,3 +90,12 @@ def kafka_servers(stack: Stack) -> str:
 def postgres_template(stack: Stack) -> str:
     """As HOLDFAST_DATABASE. Tables of other tests may be there."""
     return stack.environment["HOLDFAST_DATABASE"]
+
+
+@pytest.fixture(scope="session")
+def typed_client() -> Path:
+    """The folder that the generated client is in, as `make client` makes it. Write nothing into it."""
+    with run_folder.alone("typed-client") as folder:
+        if not folder.exists():
+            subprocess.run([sys.executable, "-m", "deploy.client", "--to", str(folder)], check=True)
+    return folder

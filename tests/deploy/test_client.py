@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from shared.settings import Settings
 from tests.builders import activated, registered
+from tests.guides.walking import ROOT, blocks
 from tests.harness import ServiceUnderTest, listening, until
 
 USE = """
@@ -48,27 +50,33 @@ main(sys.argv[1])
 """
 
 
+GUIDES = ("customer", "retention", "segmentation")
+# A guide knows what is there: an answer that may be null or left out is not asked for it.
+MAY_BE_LEFT_OUT = re.compile(r'Item "Unset" of|Value of type ".*Unset.*" is not indexable')
+
+
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """With the client in it, and a program that uses it."""
-    made = tmp_path_factory.mktemp("client")
-    done = subprocess.run([sys.executable, "-m", "deploy.client", "--to", str(made)], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+def folder(typed_client: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With a program that uses the client, one that uses it wrongly, and the guides' blocks."""
+    made = tmp_path_factory.mktemp("uses")
     (made / "use.py").write_text(USE)
     (made / "run.py").write_text(RUN)
+    (made / "wrong.py").write_text(USE.replace("answer.customer_id", "answer.customer_ids"))
+    for name in GUIDES:
+        page = (ROOT / "docs" / "guides" / f"{name}.md").read_text()
+        (made / f"{name}_guide.py").write_text("\n".join(block.code for block in blocks(page, {}) if block.language == "python"))
     return made
 
 
-def test_what_uses_it_is_checked(folder: Path) -> None:
-    assert (folder / "holdfast_client" / "py.typed").exists()
-    checked = _run(folder, "-m", "mypy", "--strict", "--config-file=", "--follow-imports=silent", "use.py")
-    assert checked.returncode == 0, checked.stdout
-    (folder / "wrong.py").write_text(USE.replace("answer.customer_id", "answer.customer_ids"))
-    wrong = _run(folder, "-m", "mypy", "--strict", "--config-file=", "--follow-imports=silent", "wrong.py")
-    assert 'has no attribute "customer_ids"' in wrong.stdout
+def test_what_uses_it_is_checked(typed_client: Path, folder: Path) -> None:
+    assert (typed_client / "holdfast_client" / "py.typed").exists()
+    strict = _mypy(folder, typed_client, "--strict", "use.py", "wrong.py")
+    assert [line.partition(":")[0] for line in strict] == ["wrong.py"] and 'has no attribute "customer_ids"' in strict[0], strict
+    loose = _mypy(folder, typed_client, "--check-untyped-defs", "--no-strict-optional", *(f"{name}_guide.py" for name in GUIDES))
+    assert [line for line in loose if not MAY_BE_LEFT_OUT.search(line)] == []
 
 
-async def test_it_talks_to_the_gateway(folder: Path, tmp_path: Path) -> None:
+async def test_it_talks_to_the_gateway(typed_client: Path, folder: Path, tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path, log_level="error")
     async with (
         ServiceUnderTest("customer", settings) as customer,
@@ -80,7 +88,7 @@ async def test_it_talks_to_the_gateway(folder: Path, tmp_path: Path) -> None:
     ):
         await customer.send(registered(), activated())
         await until(lambda: _is_there(gateway))
-        done = await _run_beside(folder, url)
+        done = await _run_beside(folder, typed_client, url)
     assert done == (0, ""), done
 
 
@@ -88,15 +96,21 @@ async def _is_there(gateway: ServiceUnderTest) -> bool:
     return (await gateway.http.get("/v1/customers/C-1")).is_success
 
 
-async def _run_beside(folder: Path, url: str) -> tuple[int | None, str]:
-    process = await asyncio.create_subprocess_exec(sys.executable, "run.py", url, cwd=folder, env=_environment(folder), stderr=asyncio.subprocess.PIPE)
+async def _run_beside(folder: Path, typed_client: Path, url: str) -> tuple[int | None, str]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "run.py", url, cwd=folder, env=_environment(typed_client), stderr=asyncio.subprocess.PIPE
+    )  # fmt: skip
     _, said = await process.communicate()
     return process.returncode, said.decode()
 
 
-def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, *arguments], cwd=folder, env=_environment(folder), capture_output=True, text=True, check=False)
+def _mypy(folder: Path, typed_client: Path, *arguments: str) -> list[str]:
+    """The errors."""
+    command = [sys.executable, "-m", "mypy", "--config-file=", "--follow-imports=silent", *arguments]
+    said = subprocess.run(command, cwd=folder, env=_environment(typed_client), capture_output=True, text=True, check=False)
+    assert said.returncode in (0, 1), said.stdout + said.stderr
+    return [line for line in said.stdout.splitlines() if ": error: " in line]
 
 
-def _environment(folder: Path) -> dict[str, str]:
-    return {**os.environ, "MYPYPATH": str(folder), "PYTHONPATH": str(folder), "NO_PROXY": "127.0.0.1"}
+def _environment(typed_client: Path) -> dict[str, str]:
+    return {**os.environ, "MYPYPATH": str(typed_client), "PYTHONPATH": str(typed_client), "NO_PROXY": "127.0.0.1"}

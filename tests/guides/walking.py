@@ -37,6 +37,11 @@ class Block(NamedTuple):
         """The services, which run on while the next blocks are pasted."""
         return self.language == "sh" and self.code.rstrip().endswith("-m services")
 
+    @property
+    def generates(self) -> bool:
+        """The client, which is there already: the tests share one."""
+        return self.code.rstrip() == "make client"
+
 
 class Terminal(InteractiveConsole):
     """What the reader has open. An error is the test's, not a line on the screen."""
@@ -70,6 +75,8 @@ def walk(page: Path, places: Mapping[str, str], port: int, log: Path) -> None:
             if step.starts:
                 running.close()
                 running.enter_context(started(step.code, port, log))
+                continue
+            if step.generates:
                 continue
             printed = terminal.paste(step.code) if step.language == "python" else run(step.code)
             if step.language == "sh" and not step.shown:
@@ -118,5 +125,5 @@ def run(command: str) -> str:
     return done.stdout
 
 
-def places_of(port: int) -> dict[str, str]:
-    return {"8100": str(port), ".venv/bin/python": sys.executable}
+def places_of(port: int, typed_client: Path) -> dict[str, str]:
+    return {"8100": str(port), ".venv/bin/python": sys.executable, '"build"': f'"{typed_client}"'}
