@@ -8,12 +8,10 @@ bound that nothing can beat: the gap to it is part of the answer.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
-from scipy.optimize import linprog
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -62,6 +60,9 @@ def _solve(profits: Floats, costs: Floats, limits: Limits) -> Planned:
     rows, columns = np.nonzero(_worth_asking(profits, costs, limits.stock))
     if not len(rows):
         return Planned(np.full(len(profits), -1, dtype=np.int64), 0.0, 0.0)
+    # Not at the top: it takes a quarter of a second to import, in each process, and only who plans needs it.
+    from scipy.optimize import linprog
+
     gains, prices = profits[rows, columns], costs[rows, columns]
     uses, most = _program(rows, columns, prices, limits)
     solved = linprog(-gains, A_ub=uses, b_ub=most, bounds=(0, 1), method="highs-ipm")
@@ -86,8 +87,10 @@ def _worth_asking(profits: Floats, costs: Floats, stock: Mapping[int, float]) ->
     return asked
 
 
-def _program(rows: Indices, columns: Indices, prices: Floats, limits: Limits) -> tuple[sparse.csr_matrix, Floats]:
-    """One row per customer, and one per limit."""
+def _program(rows: Indices, columns: Indices, prices: Floats, limits: Limits) -> tuple[Any, Floats]:
+    """A sparse matrix: one row per customer, and one per limit."""
+    from scipy import sparse
+
     customers, of_customer = np.unique(rows, return_inverse=True)
     options = len(rows)
     parts = [sparse.csr_matrix((np.ones(options), (of_customer, np.arange(options))), shape=(len(customers), options))]

@@ -17,8 +17,6 @@ from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
-from scipy.spatial.distance import cdist
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 from threadpoolctl import threadpool_limits
@@ -147,6 +145,9 @@ class _Fit:
         """Which old cluster each new one carries on, if any. Most customers of one of the two are in the other, else it is another cluster."""
         if self._previous is None or before is None:
             return {}
+        # Not at the top, nor cdist below: they take a quarter of a second to import, in each process, and only who learns needs them.
+        from scipy.optimize import linear_sum_assignment
+
         old = self._previous.clusters
         shared = np.bincount(before * k + now, minlength=len(old) * k).reshape(-1, k)
         were, are = shared.sum(axis=1)[:, None], shared.sum(axis=0)
@@ -210,6 +211,8 @@ def _by_measure(centre: Floats) -> dict[str, float]:
 
 
 def _nearest(centres: Floats, places: Floats) -> Labels:
+    from scipy.spatial.distance import cdist
+
     nearest: Labels = cdist(places, centres).argmin(axis=1)
     return nearest
 
