@@ -1,8 +1,7 @@
 # `make` alone lists the targets. Everything runs in .venv, which the targets make and keep up to date themselves.
 
 PYTHON ?= python3
-# Test files side by side, more than there are cores, as they mostly wait; 0: one after the other. In their order: a broker with
-# the topics of many tests is slow to restart.
+# Test files side by side, more than there are cores, as they often wait; 0: one after the other. In the order of tests/conftest.py.
 JOBS   ?= 4
 VENV   := .venv
 BIN    := $(VENV)/bin

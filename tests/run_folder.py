@@ -27,6 +27,8 @@ def make() -> None:
     # mkdtemp closes it to others, and as root PostgreSQL runs as another user.
     folder.chmod(0o755)
     os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
+    # Where it is set, each process that a test starts would compile the same modules again.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def end() -> None:
