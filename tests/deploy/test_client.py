@@ -73,7 +73,7 @@ def folder(typed_client: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 def test_what_uses_it_is_checked(typed_client: Path, folder: Path) -> None:
     assert (typed_client / "holdfast_client" / "py.typed").exists()
     strict = _mypy(folder, typed_client, "--strict", "use.py", "wrong.py")
-    assert [line.partition(":")[0] for line in strict] == ["wrong.py"] and 'has no attribute "customer_ids"' in strict[0], strict
+    assert {line.partition(":")[0] for line in strict} == {"wrong.py"} and any('has no attribute "customer_ids"' in line for line in strict), strict
     loose = _mypy(folder, typed_client, "--check-untyped-defs", "--no-strict-optional", *(f"{name}_guide.py" for name in GUIDES))
     assert [line for line in loose if not MAY_BE_LEFT_OUT.search(line)] == []
 
