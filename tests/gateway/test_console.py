@@ -84,6 +84,11 @@ def test_a_warning_appears_by_itself(page: Page, system: Running) -> None:
     system.report(registered("C-new", at=now), activated("C-new", "8613700000001", at=now), inquired("customer:C-new", at=now))
     expect(first).to_contain_text("C-new")
     assert streams == []  # the one of before goes on
+    look(page, hidden=True)
+    with page.expect_request("**/v1/stream*") as resumed:
+        look(page, hidden=False)
+    assert int(resumed.value.headers["last-event-id"]) > 0
+    expect(page.locator(".connection")).to_contain_text("Live")
 
 
 def test_who_does_not_look_asks_nothing_and_who_meets_errors_asks_less(page: Page, task: dict[str, Any]) -> None:
@@ -281,6 +286,9 @@ def test_a_key_is_asked_for_and_sent(page: Page) -> None:
     dialog.get_by_role("button", name="Use it").click()
     expect(page.locator("tbody")).to_contain_text("save-on-warning")
     assert sent[0] is None and sent[-1] == "Bearer hf-key"
+    with page.expect_request("**/v1/stream*") as stream:
+        page.get_by_role("link", name="Warnings").click()
+    assert stream.value.headers["authorization"] == "Bearer hf-key"
     assert page.evaluate("[sessionStorage['holdfast.key'], localStorage['holdfast.key'] ?? null]") == ["hf-key", None]
 
 
@@ -321,6 +329,7 @@ def test_everybody_can_use_it(browser: Browser, system: Running, task: dict[str,
 
 
 def test_the_api_reference_can_be_tried(page: Page) -> None:
+    page.set_default_timeout(90_000)  # the page draws two hundred operations
     page.goto("/docs")
     page.locator("#operations-campaigns-list_campaigns, #operations-retention-list_campaigns").first.click()
     page.get_by_role("button", name="Execute").click()
