@@ -22,7 +22,7 @@ export function useAnswer(path, query = {}, { live = false } = {}) {
       const etag = quiet && known.current.asked === asked ? known.current.etag : null;
       const found = await get(path, query, { signal, etag, quiet });
       known.current = { asked, etag: found.etag };
-      setAnswer((before) => (found.data === undefined ? { ...before, problem: undefined } : { asked, data: found.data }));
+      setAnswer((before) => (found.data !== undefined ? { asked, data: found.data } : before.problem ? { asked, data: before.data } : before));
       return null;
     } catch (problem) {
       if (problem.name === "AbortError") return null;
@@ -67,8 +67,8 @@ export function usePages(path, query, idOf, { live = false, limit = 50 } = {}) {
 /** The beginning as it is now, and what was read of the rest. */
 function onTop(before, page, idOf) {
   const [known, first] = [before.items, page.items].map((items) => new Set(items.map(idOf)));
-  const fresh = new Set(before.items.length ? [...first].filter((id) => !known.has(id)) : []);
-  const last = before.items.findIndex((item) => idOf(item) === [...first].at(-1));
+  const fresh = new Set(known.size ? [...first].filter((id) => !known.has(id)) : []);
+  const last = [...known].indexOf([...first].at(-1));
   const rest = page.next_cursor && last >= 0 ? before.items.slice(last + 1).filter((item) => !first.has(idOf(item))) : [];
   return { items: [...page.items, ...rest], cursor: rest.length ? before.cursor : page.next_cursor, fresh };
 }

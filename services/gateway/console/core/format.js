@@ -44,7 +44,7 @@ export function moment(iso, { seconds = false } = {}) {
 
 /** Of a unit that the language has words for: "3 days". */
 export function amount(value, unit) {
-  return format(Intl.NumberFormat, { style: "unit", unit, unitDisplay: unit === "megabyte" ? "short" : "long", maximumFractionDigits: 1 }).format(value);
+  return format(Intl.NumberFormat, { style: "unit", unit, unitDisplay: unit.endsWith("byte") ? "short" : "long", maximumFractionDigits: 1 }).format(value);
 }
 
 /** Of day, in the time zone of whoever looks. */

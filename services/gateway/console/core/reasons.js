@@ -9,8 +9,8 @@ const group = (id) => id && `${word("group", id.split(":")[0])} ${id.split(":").
 /** By kind, of its evidence: the key of the sentence and what it names. */
 const ALERTS = {
   usage_fall: (e) => ["usage_fall", { percent: percent(1 - e.seconds_per_day / e.baseline_seconds_per_day) }],
-  forwarding_off_net: (e) => ["forwarding_off_net", { networks: e.networks.join(", ") }],
-  port_out_inquiry: (e) => (e.operator ? ["port_out_to", { operator: e.operator }] : ["port_out_inquiry", { known: e.operator }]),
+  forwarding_off_net: (e) => ["forwarding_off_net", { networks: e.networks?.join(", ") }],
+  port_out_inquiry: (e) => (e.operator ? ["port_out_to", { operator: e.operator }] : ["port_out_inquiry", { operator: e.operator }]),
   multi_sim: (e) => ["multi_sim", { now: share(e.incoming_percent), before: share(e.baseline_incoming_percent) }],
   complaint_overdue: (e) => ["complaint_overdue", { severity: word("grade", e.severity), stage: word("case", e.stage) }],
   contract_ending: (e) => [e.days_left ? "contract_ending" : "contract_ends_today", { subscription: e.subscription_id, days: e.days_left }],
@@ -22,15 +22,10 @@ const ALERTS = {
   fraud: (e) => ["fraud", { now: number(e.minutes_per_day), before: number(e.usual_minutes_per_day) }],
 };
 
-/** Of a warning. An old one may lack what is named now. */
+/** Of a warning. An old one may lack what is named now: then its own words tell. */
 export function alertReason({ kind, evidence, reason }) {
-  try {
-    const [key, values] = ALERTS[kind](evidence);
-    if (Object.values(values).every((value) => value !== undefined)) return t(`alert.${key}`, values);
-  } catch {
-    return said(reason);
-  }
-  return said(reason);
+  const [key, values] = ALERTS[kind]?.(evidence ?? {}) ?? ["", { none: undefined }];
+  return Object.values(values).includes(undefined) ? said(reason) : t(`alert.${key}`, values);
 }
 
 const DAYS = new Set(["tenure_days", "days_to_contract_end", "silent_days", "recency_days", "overdue_days", "open_complaint_days"]);
