@@ -2,7 +2,7 @@
 import { html } from "../core/html.js";
 import { useAnswer } from "../core/answers.js";
 import { step } from "../core/api.js";
-import { day, moment, money, number, percent } from "../core/format.js";
+import { amount, day, moment, money, number, percent } from "../core/format.js";
 import { churnReason, remedyOf } from "../core/reasons.js";
 import { said } from "../core/said.js";
 import { t, word } from "../core/words.js";
@@ -55,7 +55,7 @@ function Who({ customer: { profile, personal, standing, segment, freshness: fres
     [t("field.consents"), consents.map((one) => word("channel", one.channel)).join(", ") || t("customer.no_consent")],
     [t("field.value_tier"), standing && html`${word("tier", standing.tier)} <span class="soft">${said(standing.tier_reason)}</span>`],
     [t("field.lifecycle"), standing && html`${word("stage", standing.lifecycle)} <span class="soft">${day(standing.lifecycle_since)}</span>`],
-    [t("field.rfm"), segment && html`${segment.r} · ${segment.f} · ${segment.m} <div class="soft">${t("customer.rfm", { days: number(segment.recency_days), frequency: number(segment.frequency), money: money(segment.monetary_minor) })}</div>`],
+    [t("field.rfm"), segment && html`${segment.r} · ${segment.f} · ${segment.m} <div class="soft">${t("customer.rfm", { ago: amount(segment.recency_days, "day"), frequency: number(segment.frequency), money: money(segment.monetary_minor) })}</div>`],
     [t("field.owed"), standing?.owed_minor ? money(standing.owed_minor) : undefined],
     [t("field.merged"), profile.merged_from?.join(", ")],
   ]} />`;
