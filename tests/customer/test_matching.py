@@ -233,6 +233,8 @@ async def test_reviews_come_in_pages(customer: ServiceUnderTest) -> None:
     rest = (await customer.http.get("/reviews", params={"limit": 2, "cursor": first["next_cursor"]})).json()
     assert (len(first["items"]), len(rest["items"]), rest["next_cursor"]) == (2, 1, None)
     assert (await customer.http.get("/reviews", params={"cursor": "x"})).json()["code"] == "bad_cursor"
+    (last,) = rest["items"]
+    assert (await customer.http.get(f"/reviews/{last['review_id']}")).json() == last
     assert (await customer.http.get("/reviews/4711")).status_code == 404
 
 

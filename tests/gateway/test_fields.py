@@ -1,18 +1,16 @@
-"""G1: every list takes `fields`, and answers of each item what is asked for; the document says both."""
+"""G1: every list takes `fields`, and answers of each item what is asked for; the document says both. Of what is passed on: test_behind.py."""
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 
-from shared.settings import Settings
-from tests.builders import NOON, registered
+from tests.builders import NOON
 from tests.gateway.published import alerted
-from tests.harness import ServiceUnderTest, listening
+from tests.harness import ServiceUnderTest
 
 Document = dict[str, Any]
 PATH_VALUES = {"service": "customer"}
@@ -63,21 +61,3 @@ async def test_of_a_list_of_its_own_the_gateway_answers_what_is_asked_for(door: 
     fits(door.app.openapi(), "/v1/alerts", answer.json())
     with pytest.raises(jsonschema.ValidationError):
         fits(door.app.openapi(), "/v1/alerts", {"items": [{"alert_id": 1}], "next_cursor": None})
-
-
-async def test_of_what_is_passed_on_too(tmp_path: Path) -> None:
-    settings = Settings(data_dir=tmp_path, log_level="error")
-    async with (
-        ServiceUnderTest("customer", settings) as customer,
-        ServiceUnderTest("retention", settings) as retention,
-        listening(customer.app) as customer_url,
-        listening(retention.app) as retention_url,
-        ServiceUnderTest("gateway", settings.model_copy(update={"customer_url": customer_url, "retention_url": retention_url})) as gateway,
-    ):
-        await customer.send(registered())
-        for path, names in {"/v1/campaigns": ["campaign_id", "name"], "/v1/calendars": ["region"], "/v1/retention-periods": ["days"]}.items():
-            whole, some = [(await gateway.http.get(path, params=params)).json() for params in ({}, {"fields": ",".join(names)})]
-            assert whole["items"] and some == whole | {"items": [{name: one[name] for name in names} for one in whole["items"]]}, path
-            fits(gateway.app.openapi(), path, some)
-        missing = await gateway.http.get("/v1/customers/C-9/legal-holds", params={"fields": "reason"})
-        assert (missing.status_code, missing.json()["code"]) == (404, "not_found")

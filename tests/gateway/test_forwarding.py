@@ -229,6 +229,7 @@ async def test_the_gateways_own_dead_letters_are_there_too(door: ServiceUnderTes
     await door.send(broken)
     (dead,) = (await door.http.get("/v1/dead-letters/gateway")).json()["items"]
     assert (dead["topic"], dead["code"]) == ("activity", "invalid_event")
+    assert (await door.http.get(f"/v1/dead-letters/gateway/{dead['id']}")).json() == dead
     fixed = orjson.loads(activity(1, months={"2026-10": {"payments": 2}}).value)
     answer = await door.http.post(f"/v1/dead-letters/gateway/{dead['id']}/replay", json={"event": fixed})
     assert answer.status_code == 202

@@ -254,6 +254,7 @@ async def risks_points_messages_and_recommendations_are_shown(stack: Stack) -> N
     assert asked.json()["recommendationItem"][0]["productOffering"]["id"] == TaskOpened.example["offer_id"]
     assert await the_one(stack, asked.headers["location"]) == asked.json()
     assert await the_list(stack, RECOMMENDATIONS, {"relatedParty.id": "C-1"}) == [asked.json()]
+    assert await the_list(stack, RECOMMENDATIONS, {"relatedParty.id": "C-1,C-2", "limit": 1}, answered=206) == [asked.json()]
     assert await the_list(stack, RECOMMENDATIONS) == []
     body = {"relatedParty": {"id": "C-1", "role": "customer"}, "recommendationType": "upsell"}
     assert await refused(stack, "POST", RECOMMENDATIONS, json=body) == (400, "invalid_request")

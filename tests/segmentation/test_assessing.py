@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import timedelta
 from typing import Any
 
@@ -239,6 +240,7 @@ async def test_the_pyramid_is_cut_by_shares_and_does_not_flap(segmentation: Serv
     tiers = (await ask(segmentation, "/tiers"))["tiers"]
     assert [(one["tier"], one["customers"]) for one in tiers] == [("platinum", 0), ("gold", 2), ("iron", 6), ("lead", 32)]
     assert sum(one["value_share"] for one in tiers) == 1
+    assert sum(one["customers"] for one in (await ask(segmentation, "/lifecycle"))["stages"]) == 40
     gold = next(one["from_minor"] for one in tiers if one["tier"] == "gold")
     await segmentation.send(activity("t-39", months=spends(3_850)))
     standing = (await view(segmentation, "t-39"))["standing"]
@@ -310,8 +312,9 @@ async def test_what_is_learned_is_used_and_what_can_not_be_says_why(segmentation
 
 
 async def learn_all(segmentation: ServiceUnderTest) -> None:
-    async with segmentation.database.transaction() as tx:
-        await learning.want(tx, ["lifetime", "survival", "clusters", "affinity"])
+    kinds = ["lifetime", "survival", "clusters", "affinity"]
+    asked = await segmentation.http.post("/models/learn", json={"kinds": kinds}, headers={"Idempotency-Key": uuid.uuid4().hex})
+    assert (asked.status_code, asked.json()) == (202, {"kinds": kinds})
     while await learning.carry_on(segmentation.database):
         pass
 

@@ -148,12 +148,15 @@ async def test_a_model_is_promoted_by_a_second_person_and_rolled_back(segmentati
     listed = await ask(segmentation, "/churn/models")
     assert [one["version"] for one in listed["in_force"]] == [second]
     assert {one["version"]: one["state"] for one in listed["items"]} == {first: "retired", second: "champion"}
+    assert [await ask(segmentation, f"/churn/models/{one['version']}") for one in listed["items"]] == listed["items"]
     back = (await post(f"/churn/models/{second}/rollback", json={"reason": "worse"}, headers={"X-Actor": "eve"})).json()
     assert (back["rolled_back"], back["in_force"]) == (second, first)
     await segmentation.send(activity("c", used(at=days_ago(0))))
     assert (await churn(segmentation, "c"))["versions"] == {"leave": first}
     again = await post(f"/churn/models/{second}/rollback", json={"reason": "worse"}, headers={"X-Actor": "eve"})
     assert (again.status_code, again.json()["code"]) == (409, "nothing_to_roll_back")
+    third = await register(segmentation, model_of(seed=2))
+    assert (await post(f"/churn/models/{third}/retire", json={"reason": "no better"}, headers={"X-Actor": "ann"})).json()["state"] == "retired"
 
 
 @pytest.mark.parametrize("content", [b"", b"nonsense", b"{}", b'{"format": 1'], ids=["empty", "no onnx", "empty json", "cut json"])
