@@ -9,7 +9,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --req
 UVLOCK := $(BIN)/python -m uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types generated docs stack stack-down replay import screenshots bench evaluate year train chaos fuzz client api-key audit-verify rotate-keys lock clean
+.PHONY: help run test check lint types generated docs stack stack-down replay import screenshots bench evaluate year train chaos fuzz client api-key audit-verify rotate-keys examples lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ docs: $(VENV)/.dev ## Write the generated docs again
 	$(BIN)/python -m shared.contracts.asyncapi
 	$(BIN)/python -m shared.errors
 	$(BIN)/python -m deploy.api_documents
+
+examples: $(VENV)/.dev ## Record examples of good answers for the API's document, where one is missing or fits no more, from tests (ARGS=--again: all)
+	@$(BIN)/python -m deploy.examples $(ARGS)
 
 stack: $(VENV)/.run ## Start a real Kafka and PostgreSQL on this machine, without containers
 	@$(BIN)/python -m deploy.stack install

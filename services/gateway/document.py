@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from services.gateway.examples import show_examples
 from services.gateway.owners import Document, document_of, names_beside, referred, renamed
 from services.gateway.owners import operation as operation_of
 from services.gateway.routes.events import EVENT
@@ -28,6 +29,7 @@ def whole(own: Document) -> Document:
         own["paths"][PREFIX + one.path][one.method.lower()] = operation
         _add(schemas, offered, referred(operation))
     offer_fields(own)
+    show_examples(own)
     return finished(own)
 
 

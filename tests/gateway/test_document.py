@@ -12,7 +12,10 @@ import pytest
 from openapi_spec_validator import validate
 
 from deploy.api_documents import files
+from deploy.examples.choosing import WITHOUT
+from deploy.examples.fitting import Said
 from services.gateway.api import app
+from services.gateway.examples import FILES, recorded
 from services.gateway.owners import names_beside, operation, renamed
 from services.gateway.routes.passed_on import ALL
 from shared.errors import catalogue
@@ -158,6 +161,30 @@ def test_every_body_has_an_example_that_is_one(document: Document) -> None:
             assert examples, (one["operationId"], kind)
             for example in examples:
                 jsonschema.validate(example, schema | {"components": components}, format_checker=jsonschema.FormatChecker())
+
+
+def test_every_good_answer_has_an_example_that_is_one(document: Document) -> None:
+    """Each was given to a test (tests/recording.py), and holds against its own operation's schema; what is not in that is not in the example."""
+    said = Said(document)
+    assert len(list(said.places())) > 190 and list(WITHOUT) == ["export_customer", "get_parameter_schema"]
+    lacking = {}
+    for operation_id, place in said.places():
+        content = operations(document)[operation_id]["responses"][place.status]["content"]["application/json"]
+        why = said.why_not(operation_id, place.status, content["example"]) if "example" in content else "there is none"
+        lacking |= {(operation_id, place.status): why} if why else {}
+    assert lacking == {}, "run `make examples`"
+
+
+def test_an_example_with_an_attribute_that_its_operation_does_not_have_is_none(document: Document) -> None:
+    said, task = Said(document), operations(document)["get_task"]["responses"]["200"]["content"]["application/json"]["example"]
+    assert said.why_not("get_task", "200", task) is None
+    assert "'urgency' was unexpected" in str(said.why_not("get_task", "200", task | {"urgency": 1}))
+    assert "'script' is a required property" in str(said.why_not("get_task", "200", {name: one for name, one in task.items() if name != "script"}))
+
+
+def test_no_example_is_of_an_operation_or_a_status_that_there_is_not(document: Document) -> None:
+    shown = {(place.service, operation_id, place.status) for operation_id, place in Said(document).places()}
+    assert {(file, operation_id, status) for file in FILES for operation_id, one in recorded(file).items() for status in one} <= shown
 
 
 def _without_null(schema: Document) -> Document:

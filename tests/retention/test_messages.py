@@ -50,6 +50,7 @@ from shared.webhooks.backoff import GIVE_UP_AFTER, LONGEST_DELAY, delay_after
 from shared.webhooks.guard import resolve
 from tests.builders import NOON
 from tests.databases import migrated
+from tests.documented import documented
 from tests.harness import ServiceUnderTest
 
 SECRET = "a secret of thirty-two characters"
@@ -73,7 +74,8 @@ async def http(settings: Settings, database: Database) -> AsyncIterator[httpx.As
     app = api(settings)
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        checks = {"response": [documented("retention", app)]}
+        async with httpx.AsyncClient(transport=transport, base_url="http://test", event_hooks=checks) as client:
             yield client
 
 

@@ -34,6 +34,7 @@ from shared.database import Database, Transaction
 from shared.settings import Settings
 from shared.web import create_app
 from tests.databases import empty
+from tests.documented import documented
 from tests.segmentation.standings import standing
 
 Document = dict[str, Any]
@@ -131,7 +132,8 @@ async def opened(settings: Settings) -> AsyncIterator[Desk]:
         database: Database = app.state.database
         async with database.transaction() as tx:
             await tx.run_sync(METADATA.create_all)
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app, raise_app_exceptions=False), base_url="http://test") as http:
+        transport, checks = httpx.ASGITransport(app=app, raise_app_exceptions=False), {"response": [documented("segmentation", app)]}
+        async with httpx.AsyncClient(transport=transport, base_url="http://test", event_hooks=checks) as http:
             yield Desk(database, http)
 
 
@@ -417,6 +419,8 @@ async def test_bad_questions_are_problems(small: Desk) -> None:
     assert found == dict.fromkeys(BAD, (422, "application/problem+json", "invalid_request"))
     assert "brand, region, tier, channel, payment_type, key_account" in answers["user?by=name"].json()["detail"]
     assert (await small.http.get("/analysis/verify")).json()["code"] == "not_found"
+    subjects = {one["name"] for one in (await small.http.get("/analysis")).json()["subjects"]}
+    assert {"user", "revenue"} <= subjects and not {"weather", "standing"} & subjects
 
 
 async def test_an_answer_is_bounded(small: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
