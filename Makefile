@@ -1,7 +1,8 @@
 # `make` alone lists the targets. Everything runs in .venv, which the targets make and keep up to date themselves.
 
 PYTHON ?= python3
-# Test files side by side, more than there are cores, as they often wait; 0: one after the other. In the order of tests/conftest.py.
+# Test files side by side, more than there are cores, as they often wait; 0: one after the other. In their order: those that
+# start whole systems are spread over the run.
 JOBS   ?= 4
 VENV   := .venv
 BIN    := $(VENV)/bin

@@ -34,11 +34,6 @@ def pytest_configure(config: pytest.Config) -> None:
             signal.signal(ending, signal.default_int_handler)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A file that takes long is begun early: at the end one process would run it, and the others nothing."""
-    items.sort(key=lambda item: item.get_closest_marker("long") is None)
-
-
 def pytest_unconfigure(config: pytest.Config) -> None:
     if _begins_and_ends_the_run(config):
         run_folder.end()

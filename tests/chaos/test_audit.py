@@ -21,8 +21,6 @@ from deploy.chaos.ledger import Ledger
 from deploy.chaos.run import run
 from shared.settings import Settings
 
-pytestmark = pytest.mark.long
-
 CLEAN = Plan(seed=3, seconds=5, reports_per_second=250, kills=0, pauses=0, pause_seconds=0)
 
 

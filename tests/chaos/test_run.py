@@ -12,8 +12,6 @@ from deploy.stack import Stack
 from shared.settings import Settings
 from tests.databases import empty
 
-pytestmark = pytest.mark.long
-
 # The least that Kafka takes. After a kill the group rests that long.
 SESSION_SECONDS = 6.0
 EMBEDDED = Plan(seed=1, seconds=15, reports_per_second=200, kills=10, pauses=1, pause_seconds=15)

@@ -16,8 +16,6 @@ from tests.builders import activated, registered
 from tests.guides.walking import ROOT, blocks
 from tests.harness import ServiceUnderTest, listening, until
 
-pytestmark = pytest.mark.long
-
 USE = """
 from holdfast_client import AuthenticatedClient
 from holdfast_client.api.customers import get_customer

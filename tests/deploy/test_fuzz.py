@@ -10,8 +10,6 @@ import pytest
 
 from deploy.fuzz.__main__ import CONFIG
 
-pytestmark = pytest.mark.long
-
 # Of `make fuzz`: the examples and every boundary of the schemas. Random requests and chains of them take a quarter of an hour.
 PHASES = "examples,coverage"
 

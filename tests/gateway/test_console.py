@@ -18,7 +18,7 @@ from services.retention.effect import Arm, measure
 from tests.builders import activated, inquired, registered
 from tests.gateway.console import PARKED, Running, asked, break_a_record, go, later, look, looked_at, number_of, running, told, until, violations
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 expect.set_options(timeout=20_000)
 
 VIEWS = (

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from tests.guides.walking import ROOT, free_ports, places_of, walk
-
-pytestmark = pytest.mark.long
 
 
 def test_every_step_of_the_walk_does_what_the_page_shows(environment: None, typed_client: Path, tmp_path: Path) -> None:

@@ -10,8 +10,6 @@ import pytest
 from tests.datasets import dataset
 from tests.guides.walking import ROOT, free_ports, places_of, walk
 
-pytestmark = pytest.mark.long
-
 PICTURES = ("segment-map", "migration", "value-pyramid")
 
 

@@ -22,7 +22,7 @@ from tests.replay.files import subscriber, table_of
 
 ROOT = Path(__file__).parents[2]
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.timeout(600)
 
 
 def replay(*arguments: str) -> subprocess.CompletedProcess[str]:

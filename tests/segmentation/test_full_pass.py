@@ -31,8 +31,6 @@ from shared.settings import Settings
 from tests.harness import ServiceUnderTest
 from tests.segmentation.activity import activity, days_ago, paid, profile, reversed_
 
-pytestmark = pytest.mark.long
-
 AS_OF = date(2026, 11, 2)
 NAMES = ("customer_id", "population", "last_day", "frequency", "monetary_minor", "r", "f", "m")
 CUT_NAMES = ("population", "measure", "score", "point", "customers", "as_of")
