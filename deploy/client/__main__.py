@@ -16,6 +16,7 @@ import orjson
 
 from services.gateway.api import app
 from services.gateway.intake import BATCH
+from services.gateway.owners import REFERENCE
 from shared.openapi import operations, without_null
 from shared.settings import Settings
 
@@ -39,7 +40,8 @@ def said_simply(document: dict[str, Any]) -> dict[str, Any]:
     """The document, changed in place, without what the generator makes wrong code of:
     1. a 304 has no body, and its `Any` would be part of the type of every view;
     2. of bodies of several kinds it can not tell a list: events go in as a batch;
-    3. of a body that may be left out or be null, it sends neither, but its own `Unset`.
+    3. of a body that may be left out or be null, it sends neither, but its own `Unset`;
+    4. a list of parts, which `fields` asks for, would be part of the type of every list.
     """
     for operation in operations(document):
         operation["responses"].pop("304", None)  # 1
@@ -48,7 +50,16 @@ def said_simply(document: dict[str, Any]) -> dict[str, Any]:
             body["content"] = {BATCH: body["content"][BATCH]}  # 2
         for content in body["content"].values():
             content["schema"] = without_null(content["schema"])  # 3
+        _without_parts(operation)  # 4
     return document
+
+
+def _without_parts(operation: dict[str, Any]) -> None:
+    shown = operation["responses"].get("200", {}).get("content", {}).get("application/json", {})
+    whole, *others = shown.get("schema", {}).get("anyOf", [None])
+    if any(one.get("$ref", "").startswith(f"{REFERENCE}Partial") for one in others):
+        shown["schema"] = whole
+        operation["parameters"] = [one for one in operation["parameters"] if one["name"] != "fields"]
 
 
 def generate(document: Path, package: Path) -> int:
