@@ -281,7 +281,7 @@ class NewOffer(BaseModel):
 class Restock(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"pieces": 100}]})
 
-    pieces: int = Field(ge=-(10**9), le=10**9, description="To add; below zero: to take out, of those that nobody has")
+    pieces: int = Field(strict=True, ge=-(10**9), le=10**9, description="To add; below zero: to take out, of those that nobody has")
 
 
 class StepView(BaseModel):

@@ -87,7 +87,11 @@ class Draft(Body):
         description="A merge patch (RFC 7396) over the set it is based on: null puts a value back to the built-in one, a list is given whole"
     )
     based_on: int | None = Field(
-        default=None, ge=0, le=10**9, description="What the changes were made from, which has to be the newest approved set; null: whichever that is"
+        default=None,
+        strict=True,
+        ge=0,
+        le=10**9,
+        description="What the changes were made from: it has to be the newest approved set; null: whichever that is",
     )
     note: Why
 
