@@ -14,7 +14,7 @@ import pytest
 from deploy.bench.plan import measure as measure_plan
 from deploy.stack import missing
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 TINY = ("--customers", "30", "--events", "2500", "--rounds", "1", "--seconds", "2")
 ROOT = Path(__file__).parents[2]
