@@ -102,7 +102,7 @@ def _views_of(asked: sa.Select[Any]) -> sa.Select[Any]:
 
 _ASKED = sa.bindparam("customer_id", type_=sa.Text)
 VIEWS_OF_CUSTOMER = _views_of(sa.select(_ASKED.label("asked")))
-# Of the same rows; what is asked for is not in them, as that would double the time of the query.
+# Of the same rows, without who was asked for: joined to it, the query takes half as long again.
 VERSIONS_OF_CUSTOMER = sa.select(VIEWS.c.customer_id, VIEWS.c.version).where(sa.or_(VIEWS.c.customer_id == _ASKED, VIEWS.c.merged_into == _ASKED)).limit(2)
 # Of several who say that they own an identifier now, the one who got it last.
 VIEWS_OF_OWNER = _views_of(

@@ -38,11 +38,11 @@ class Sent:
 
 
 class WholeView:
-    """One version of it, as text, packed, or as the news that there is none."""
+    """One version of it: as text, packed, and as the answer to who has it already."""
 
     def __init__(self, rows: Rows, asked: Asked) -> None:
         self.tag, self.asked = version_of(rows, ALL_FIELDS, asked), asked
-        self.rows = [(row.customer_id, row.version) for row in rows]
+        self.versions = [(row.customer_id, row.version) for row in rows]
         self.body = answer(rows, ALL_FIELDS, asked)
         self._head: Headers = [(b"etag", f"W/{self.tag}".encode()), (b"cache-control", b"private, no-cache"), (b"vary", b"accept-encoding")]
 
@@ -76,7 +76,7 @@ class WholeViews:
         kept = self._kept.get(customer_id)
         if kept is not None:
             self._kept.move_to_end(customer_id)
-            if await self._reads.versions.rows(customer_id) == kept.rows and await personal_of(request, *kept.rows[0]) is kept.asked:
+            if await self._reads.versions.rows(customer_id) == kept.versions and await personal_of(request, *kept.versions[0]) is kept.asked:
                 return kept
         rows = await use_cases.view(self._reads, customer_id)
         whole = WholeView(rows, await personal_of(request, rows[0].customer_id, rows[0].version))
