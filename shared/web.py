@@ -18,6 +18,7 @@ from fastapi.params import Depends as Dependency
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.exceptions import HTTPException
+from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -96,6 +97,12 @@ class Api(FastAPI):
             return
         scope["app"] = self
         await self._http(scope, receive, send)
+
+    def build_middleware_stack(self) -> ASGIApp:
+        outermost = super().build_middleware_stack()
+        # It answers in plain text, before a layer of ours would see the failure.
+        assert isinstance(outermost, ServerErrorMiddleware)
+        return outermost.app
 
     def openapi(self) -> Document:
         if self._document is None:
