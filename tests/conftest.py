@@ -36,6 +36,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     if _begins_and_ends_the_run(config):
+        if _started_stack.cache_info().currsize:
+            _started_stack().stop()  # by who started it, so that it is waited for
         run_folder.end()
 
 
@@ -50,7 +52,7 @@ def shared_stack() -> Stack:
     return _started_stack()
 
 
-@cache  # for as long as this process lives: Python warns of a server that is forgotten while it runs
+@cache
 def _started_stack() -> Stack:
     with run_folder.alone("shared-stack") as directory:
         ports = {f"{daemon.name}_port": daemon.running_port or free_port() for daemon in Stack(directory).daemons}

@@ -58,7 +58,7 @@ class Stack:
 
 
 @pytest.fixture
-async def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stack]:
+async def all_four(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stack]:
     """All four services on one bus. Names are waited for: a busy machine answers late, and a name that is not there is another row."""
     monkeypatch.setattr(personal, "ANSWER_SECONDS", 30.0)
     settings = Settings(data_dir=tmp_path, log_level="error")
@@ -261,7 +261,7 @@ async def risks_points_messages_and_recommendations_are_shown(stack: Stack) -> N
     assert await refused(stack, "GET", f"{RECOMMENDATIONS}/upsell:C-1") == (404, "not_found")
 
 
-async def test_on_running_services(stack: Stack) -> None:
+async def test_on_running_services(all_four: Stack) -> None:
     """G6: one after the other, as four services take their time to start."""
     for check in (
         lists_are_as_the_kits_assert,
@@ -269,7 +269,7 @@ async def test_on_running_services(stack: Stack) -> None:
         a_ticket_goes_from_its_report_to_its_resolution,
         risks_points_messages_and_recommendations_are_shown,
     ):
-        await check(stack)
+        await check(all_four)
 
 
 async def test_who_is_away_is_said_in_the_same_shape(gateway: ServiceUnderTest) -> None:
