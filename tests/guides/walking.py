@@ -63,9 +63,11 @@ class Terminal(InteractiveConsole):
 
     def __exit__(self, *_: object) -> None:
         for value in self.locals.values():
-            close = getattr(value, "close", None)
-            if callable(close) and not isinstance(value, type):
-                close()
+            if not isinstance(value, type):
+                # The typed client is closed by its connections.
+                close = getattr(value.get_httpx_client() if hasattr(value, "get_httpx_client") else value, "close", None)
+                if callable(close):
+                    close()
 
 
 def walk(page: Path, places: Mapping[str, str], port: int, log: Path) -> None:
