@@ -127,11 +127,11 @@ _ASKED = object()
 
 
 class HotRead:
-    """A statement with one `parameter`, compiled once, for what is asked thousands of times a second: SQLAlchemy takes many times what the
+    """A statement with one `parameter` or none, compiled once, for what is asked all the time: SQLAlchemy takes many times what the
     query does, and a thread for SQLite as much again. There it runs in the event loop, so it has to be a lookup by key: some ten microseconds.
     """
 
-    def __init__(self, database: Database, statement: sa.Select[Any], parameter: str) -> None:
+    def __init__(self, database: Database, statement: sa.Select[Any], parameter: str | None = None) -> None:
         self._database, columns = database, statement.selected_columns
         compiled = statement.compile(dialect=database.engine.dialect)
         self._sql, constants = str(compiled), compiled.params
@@ -139,7 +139,7 @@ class HotRead:
         self._row: Callable[..., Any] = _rows_of([column.name for column in columns])
         self._instants = [at for at, column in enumerate(columns) if isinstance(column.type, Instant)]
 
-    async def rows(self, value: str) -> list[Any]:
+    async def rows(self, value: str = "") -> list[Any]:
         values, opened = [value if one is _ASKED else one for one in self._values], await self._database.hot()
         if isinstance(opened, sqlite3.Connection):
             found = opened.execute(self._sql, values).fetchall()
