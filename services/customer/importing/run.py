@@ -137,11 +137,13 @@ async def import_file(job: Job, database: Database, keyring: Keyring, show: Show
         checking = job.checking(rows, keyring)
         async for checked in _checked_ahead(checking, pieces(rows, job.piece_rows, skip=run.rows_done)):
             changes = {"rows_done": checked.rows, "rejected": len(checked.rejects), "rejects_bytes": rejects.add(checked.rejects)}
-            found.update(await _take(database, keyring, run.fingerprint, checked, rows_before=found["rows"], changes=changes))
+            before = found["rows"]
+            found.update(await _take(database, keyring, run.fingerprint, checked, rows_before=before, changes=changes))
             found.update(rows=checked.rows, rejected=len(checked.rejects))
             show(rows, found)
-            # Every piece leaves cycles behind, 1 kB a row, and the collector as it is tuned would let a million of them pile up.
-            gc.collect()
+            # Every row leaves cycles behind, of 1 kB, and the collector as it is tuned would let a million of them pile up.
+            if found["rows"] // PIECE_ROWS > before // PIECE_ROWS:
+                gc.collect()
     async with database.transaction() as tx:
         await repository.finish(tx, run.fingerprint, clock.wall())
     return found
