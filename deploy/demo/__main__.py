@@ -33,6 +33,8 @@ def main() -> None:
     try:
         run(options)
     except KeyboardInterrupt:
+        for number in (signal.SIGINT, signal.SIGTERM):  # Ctrl-C comes from the terminal and from `make run`
+            signal.signal(number, signal.SIG_IGN)
         say("The operator stops. Started again, it goes on where it was.")
     except NotHoldfast as error:
         raise SystemExit(str(error)) from None
