@@ -266,7 +266,8 @@ def among(tx: AsyncConnection, column: sa.Column[Any], values: Collection[Any]) 
 
 def is_transient(error: BaseException) -> bool:
     """Whether trying again later can help: the database or the way to it, not what was asked of it."""
-    if isinstance(error, exc.TimeoutError | OSError | asyncio.TimeoutError | asyncpg.InterfaceError):
+    # InternalClientError: the server has said that it goes down, and the connection is not yet lost.
+    if isinstance(error, exc.TimeoutError | OSError | asyncio.TimeoutError | asyncpg.InterfaceError | asyncpg.InternalClientError):
         return True
     original: Any = error
     if isinstance(error, exc.DBAPIError):
