@@ -1,9 +1,9 @@
 # `make` alone lists the targets. Everything runs in .venv, which the targets make and keep up to date themselves.
 
 PYTHON ?= python3
-# Test files side by side, four or as many as there are cores: they often wait. 0: one after the other. In their order: those
-# that start whole systems are spread over the run.
-JOBS   ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 4); echo $$(( cores > 4 ? cores : 4 )))
+# Test files side by side, as many as there are cores: four at least, as they often wait, and eight at most, as they share one
+# PostgreSQL and one Kafka. 0: one after the other. In their order: those that start whole systems are spread over the run.
+JOBS   ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 4); echo $$(( cores < 4 ? 4 : cores > 8 ? 8 : cores )))
 VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes

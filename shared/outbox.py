@@ -94,7 +94,7 @@ class Relay:
             try:
                 async with self._alone() as connection:
                     while connection is not None and not stop.is_set():
-                        # Twenty times a second, mostly for nothing: the look by way of `connection` takes a hundred times as long.
+                        # Twenty times a second, mostly for nothing: hence not by way of `connection`, which takes many times as long.
                         if not await self._oldest.rows() or not await self.publish_some(connection):
                             await self._rest(POLL_SECONDS)
             except Exception as error:
